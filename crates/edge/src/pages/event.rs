@@ -1,0 +1,41 @@
+//! `/e/{id}`: one event, with the way into its line.
+
+use askama::Template;
+
+use super::assets::{self, Entry};
+use super::model::{Availability, EventHead, LineOrder, Moment, Phase, PriceRange};
+
+/// What was published before a draw, so that anybody can check it afterwards.
+#[derive(Debug, Clone)]
+pub struct DrawPublication {
+    /// The commitment, in hexadecimal.
+    pub commitment: String,
+    /// Where the randomness will come from, in words.
+    pub entropy_rule: String,
+}
+
+#[derive(Debug, Clone, Template)]
+#[template(path = "event.html")]
+pub struct EventPage {
+    pub head: EventHead,
+    /// The organiser's own words; line breaks are kept.
+    pub description: Option<String>,
+    pub phase: Phase,
+    pub order: LineOrder,
+    /// When the sale opens; shown with a countdown while it is ahead.
+    pub opens_at: Option<Moment>,
+    pub price_range: Option<PriceRange>,
+    pub availability: Option<Availability>,
+    pub draw: Option<DrawPublication>,
+    /// This visitor already stands in line or is inside: the button leads back there.
+    pub has_place: bool,
+    /// The server's clock when the page was made.
+    pub now: Moment,
+}
+
+impl EventPage {
+    fn opens_later(&self) -> Option<Moment> {
+        self.opens_at
+            .filter(|opens_at| matches!(self.phase, Phase::Scheduled | Phase::Gathering) && *opens_at > self.now)
+    }
+}

@@ -1,0 +1,35 @@
+//! The pages: typed view models, their HTML templates and their static files.
+//!
+//! Handlers fill a view model from the stores and hand it to [`respond`]. A page
+//! decides nothing about data and knows no store, so that it can be rendered,
+//! looked at and tested by itself. Text is escaped by the templates; identifiers
+//! that end up in paths (event, reservation, order, ticket) are made by usher and
+//! are URL-safe by construction.
+
+mod assets;
+mod checkout;
+mod console;
+mod event;
+mod events;
+mod model;
+mod notice;
+mod order;
+mod queue;
+mod respond;
+mod seats;
+mod wording;
+
+pub use assets::{ASSET_ROUTE, serve_asset};
+pub use checkout::{CheckoutPage, PaymentMethod};
+pub use console::{AdmissionSettings, ConsoleEvent, ConsolePage, ControlPage, SignInPage};
+pub use event::{DrawPublication, EventPage};
+pub use events::{EventCard, EventsPage};
+pub use model::{
+    Availability, EventHead, LineItem, LineOrder, Moment, Money, Phase, PriceRange, WaitInterval,
+};
+pub use notice::{AwayPage, ErrorPage};
+pub use order::{OrderPage, OrderStatus, TicketView};
+pub use queue::{Place, QueuePage, SlipReason, Standing};
+pub use respond::{CONTENT_SECURITY_POLICY, respond};
+pub use seats::SeatsPage;
+

@@ -1,0 +1,152 @@
+//! `/e/{id}/queue`: a fan's place in line, and the turn when it comes.
+//!
+//! The page is whole without a script (it reloads itself); with one it follows the
+//! stream. Both start from the same [`Place`], which is embedded as JSON.
+
+use askama::Template;
+use serde::Serialize;
+
+use super::assets::{self, Entry};
+use super::model::{EventHead, LineOrder, Moment, Phase, WaitInterval};
+use super::wording;
+
+/// How often the page reloads itself without a script, in seconds.
+const RELOAD_SECONDS: u32 = 15;
+
+/// How this fan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// In line, or gathered before the start.
+    Waiting,
+    /// Released: the turn is to be claimed before `claim_by`.
+    Admitted,
+    /// Claimed: the seats are open to this fan.
+    Inside,
+    /// Not in this line (never joined, left, or missed the turn for the last time).
+    Absent,
+}
+
+/// Why a wait became longer than it was said to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlipReason {
+    Paused,
+    BackendSlowed,
+    PeopleReturned,
+}
+
+/// A fan's place: the answer of `GET /api/v1/events/{id}/queue`, as far as the page shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Place {
+    pub standing: Standing,
+    pub phase: Phase,
+    /// None before numbers are given.
+    pub number: Option<u64>,
+    pub ahead: Option<u64>,
+    pub estimated_wait_seconds: Option<WaitInterval>,
+    pub reason: Option<SlipReason>,
+    /// The operator's message to the line.
+    pub message: Option<String>,
+    pub opens_at: Option<Moment>,
+    /// Set while `standing` is `Admitted`.
+    pub claim_by: Option<Moment>,
+}
+
+#[derive(Debug, Clone, Template)]
+#[template(path = "queue.html")]
+pub struct QueuePage {
+    pub head: EventHead,
+    pub order: LineOrder,
+    pub place: Place,
+    /// The server's clock when the page was made.
+    pub now: Moment,
+}
+
+/// The part of the page that is shown; each exists once in the template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Panel {
+    Gathering,
+    Drawing,
+    Waiting,
+    Paused,
+    Admitted,
+    Inside,
+    SoldOut,
+    Closed,
+    Absent,
+}
+
+impl Panel {
+    const fn of(place: &Place) -> Self {
+        match (place.standing, place.phase) {
+            (Standing::Admitted, _) => Self::Admitted,
+            (Standing::Inside, _) => Self::Inside,
+            (_, Phase::SoldOut) => Self::SoldOut,
+            (_, Phase::Closed) => Self::Closed,
+            (Standing::Absent, _) => Self::Absent,
+            (_, Phase::Draft | Phase::Scheduled | Phase::Gathering) => Self::Gathering,
+            (_, Phase::Drawing) => Self::Drawing,
+            (_, Phase::Paused) => Self::Paused,
+            (_, Phase::Open) => Self::Waiting,
+        }
+    }
+}
+
+impl QueuePage {
+    fn shows(&self, panel: Panel) -> bool {
+        Panel::of(&self.place) == panel
+    }
+
+    /// A number is shown from when it is given until the turn comes.
+    fn shows_place(&self) -> bool {
+        self.place.number.is_some()
+            && matches!(Panel::of(&self.place), Panel::Waiting | Panel::Paused | Panel::Drawing)
+    }
+
+    const fn can_leave(&self) -> bool {
+        matches!(self.place.standing, Standing::Waiting | Standing::Admitted)
+    }
+
+    /// Nothing changes by itself any more, so there is nothing to reload for.
+    fn is_settled(&self) -> bool {
+        matches!(
+            Panel::of(&self.place),
+            Panel::SoldOut | Panel::Closed | Panel::Absent | Panel::Inside
+        )
+    }
+
+    const fn reload_seconds(&self) -> u32 {
+        RELOAD_SECONDS
+    }
+
+    fn number_words(&self) -> String {
+        self.place.number.map(wording::count).unwrap_or_default()
+    }
+
+    fn ahead_words(&self) -> String {
+        match self.place.ahead {
+            None => String::new(),
+            Some(0) => "You are next".to_owned(),
+            Some(1) => "1 person is ahead of you".to_owned(),
+            Some(n) => format!("{} people are ahead of you", wording::count(n)),
+        }
+    }
+
+    fn wait_words(&self) -> String {
+        match self.place.estimated_wait_seconds {
+            Some(_) if self.shows(Panel::Paused) => String::new(),
+            Some(wait) => wait.words(),
+            None => String::new(),
+        }
+    }
+
+    const fn reason_words(&self) -> &'static str {
+        match self.place.reason {
+            Some(SlipReason::Paused) => "The line was paused for a while, so the wait became longer.",
+            Some(SlipReason::BackendSlowed) => "Buying takes longer than usual at the moment, so people are let in more slowly.",
+            Some(SlipReason::PeopleReturned) => "Some people ahead of you came back to their places, so the wait became longer.",
+            None => "",
+        }
+    }
+}

@@ -1,0 +1,180 @@
+// Keeps a page in touch with the server: a WebSocket when there is one, polling while
+// there is none, and an honest word when neither answers. Losing the connection never
+// means leaving the line, so this only ever tries again.
+import { backoffMs, jitteredMs } from './backoff.ts';
+
+const CHECK_MS = 1_000;
+/** Contact counts as lost when polls fail and nothing was heard for this long. */
+const LOST_AFTER_MS = 10_000;
+const DEFAULT_POLL_MS = 5_000;
+const SHORTEST_POLL_MS = 1_000;
+const LONGEST_POLL_MS = 60_000;
+
+/** What a page makes of a frame: nothing special, or the server's wish to reconnect. */
+export type FrameOutcome = { reconnectAfterMs: number } | undefined;
+
+/** What became of a poll, and when the server wants the next one. */
+export interface PollOutcome {
+  answered: boolean;
+  nextMs: number | null;
+}
+
+export interface FeedOptions {
+  url: string;
+  onFrame: (text: string) => FrameOutcome;
+  /** Fetches the state once. */
+  poll: () => Promise<PollOutcome>;
+  onContact: (inContact: boolean) => void;
+  /** A socket that is silent for longer is dead; null when silence is normal. */
+  silenceMs: number | null;
+  openSocket?: (url: string) => WebSocket;
+  random?: () => number;
+}
+
+type Timer = ReturnType<typeof setTimeout>;
+
+export class Feed {
+  readonly #options: FeedOptions;
+  readonly #random: () => number;
+  #socket: WebSocket | null = null;
+  #attempt = 0;
+  #failedPolls = 0;
+  #heardAtMs = Date.now();
+  #inContact = true;
+  #stopped = false;
+  #polling = false;
+  #reconnectTimer: Timer | undefined;
+  #pollTimer: Timer | undefined;
+  #checkTimer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+  }
+
+  start(): void {
+    this.#checkTimer = setInterval(() => this.#check(), CHECK_MS);
+    this.#connect();
+    this.#pollIn(DEFAULT_POLL_MS);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#reconnectTimer);
+    clearTimeout(this.#pollTimer);
+    clearInterval(this.#checkTimer);
+    this.#socket?.close();
+  }
+
+  /** The page came back to the front, or the network did: look at once. */
+  refresh(): void {
+    if (this.#stopped) return;
+    if (!this.#socket) this.#connect();
+    void this.#poll();
+  }
+
+  #connect(): void {
+    clearTimeout(this.#reconnectTimer);
+    const open = this.#options.openSocket ?? ((url: string) => new WebSocket(url));
+    const socket = open(this.#options.url);
+    this.#socket = socket;
+    this.#heardAtMs = Date.now();
+    socket.addEventListener('open', () => this.#heard());
+    socket.addEventListener('message', (event) => this.#receive(String(event.data)));
+    socket.addEventListener('close', () => this.#closed(socket));
+  }
+
+  #receive(text: string): void {
+    this.#attempt = 0;
+    this.#heard();
+    const outcome = this.#options.onFrame(text);
+    if (outcome) this.#reconnectIn(outcome.reconnectAfterMs + this.#random() * 1_000);
+  }
+
+  #closed(socket: WebSocket): void {
+    if (socket !== this.#socket || this.#stopped) return;
+    if (this.#attempt === 0) this.#pollIn(SHORTEST_POLL_MS);
+    this.#reconnectIn(backoffMs(this.#attempt, this.#random()));
+    this.#attempt += 1;
+  }
+
+  #reconnectIn(delayMs: number): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    clearTimeout(this.#reconnectTimer);
+    this.#reconnectTimer = setTimeout(() => this.#connect(), delayMs);
+  }
+
+  #pollIn(delayMs: number): void {
+    clearTimeout(this.#pollTimer);
+    const bounded = Math.min(Math.max(delayMs, SHORTEST_POLL_MS), LONGEST_POLL_MS);
+    this.#pollTimer = setTimeout(
+      () => {
+        if (this.#isStreaming()) this.#pollIn(DEFAULT_POLL_MS);
+        else void this.#poll();
+      },
+      jitteredMs(bounded, this.#random()),
+    );
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#polling || this.#stopped) return;
+    this.#polling = true;
+    const outcome = await this.#options.poll();
+    this.#polling = false;
+    if (this.#stopped) return;
+    if (outcome.answered) this.#heard();
+    else this.#failedPolls += 1;
+    this.#pollIn(outcome.nextMs ?? this.#usualPollMs());
+  }
+
+  /** Failing polls become rarer, so that a server in trouble is not asked ever more. */
+  #usualPollMs(): number {
+    return Math.max(DEFAULT_POLL_MS, backoffMs(this.#failedPolls, this.#random()));
+  }
+
+  #heard(): void {
+    this.#heardAtMs = Date.now();
+    this.#failedPolls = 0;
+    this.#setContact(true);
+  }
+
+  #check(): void {
+    const silentMs = Date.now() - this.#heardAtMs;
+    const { silenceMs } = this.#options;
+    if (this.#socket && silenceMs !== null && silentMs > silenceMs) {
+      this.#closed(this.#socket);
+    }
+    const isCutOff = !this.#isStreaming() && this.#failedPolls > 0;
+    if (isCutOff && silentMs > LOST_AFTER_MS) this.#setContact(false);
+  }
+
+  #isStreaming(): boolean {
+    return this.#socket?.readyState === 1;
+  }
+
+  #setContact(inContact: boolean): void {
+    if (inContact === this.#inContact) return;
+    this.#inContact = inContact;
+    this.#options.onContact(inContact);
+  }
+}
+
+/** The address of a stream on this site. */
+export function streamUrl(path: string): string {
+  const url = new URL(path, location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
+}
+
+/** Starts a feed that also wakes with the page and with the network, and ends with the page. */
+export function follow(options: FeedOptions): Feed {
+  const feed = new Feed(options);
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') feed.refresh();
+  });
+  window.addEventListener('online', () => feed.refresh());
+  feed.start();
+  return feed;
+}

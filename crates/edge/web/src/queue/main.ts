@@ -1,0 +1,68 @@
+// The queue page: follows the stream, shows the place, and says when it is the fan's turn.
+import '../site/main.ts';
+import './queue.css';
+import type { Place } from '../lib/api.ts';
+import { pageClock } from '../lib/clock.ts';
+import { ref } from '../lib/dom.ts';
+import { type FrameOutcome, follow, type PollOutcome, streamUrl } from '../lib/feed.ts';
+import { call } from '../lib/http.ts';
+import { parsePlace, parseQueueFrame } from '../lib/parse.ts';
+import { announcement, applyFrame, missedTheTurn } from './place.ts';
+import { QueueView } from './view.ts';
+
+/** The server speaks at least every 10 s. */
+const SILENCE_MS = 30_000;
+/** Answers that mean: this browser has no place in this line. */
+const NOT_IN_LINE = [401, 403, 404, 410];
+
+function start(page: HTMLElement, first: Place): void {
+  const path = `/api/v1/events/${encodeURIComponent(page.dataset.event ?? '')}/queue`;
+  const clock = pageClock(page);
+  const view = new QueueView(page, clock, () => feed.refresh());
+  let place = first;
+
+  const change = (next: Place): void => {
+    const sentence = announcement(place, next);
+    if (sentence) view.announce(sentence);
+    if (missedTheTurn(place, next)) view.showMissed(true);
+    if (next.standing === 'admitted') view.showMissed(false);
+    place = next;
+    view.show(place);
+  };
+
+  const poll = async (): Promise<PollOutcome> => {
+    const answer = await call<Record<string, unknown>>('GET', path, {
+      onDate: (date, sent, received) => clock.observe(date, sent, received),
+    });
+    if (answer.ok) {
+      const next = parsePlace(answer.body);
+      if (next) change({ ...next, opens_at: next.opens_at ?? place.opens_at });
+      const { poll_after_ms } = answer.body;
+      return { answered: true, nextMs: typeof poll_after_ms === 'number' ? poll_after_ms : null };
+    }
+    const isAbsent = NOT_IN_LINE.includes(answer.status);
+    if (isAbsent) change({ ...place, standing: 'absent', number: null, claim_by: null });
+    return { answered: isAbsent, nextMs: answer.retryAfterMs };
+  };
+
+  const onFrame = (text: string): FrameOutcome => {
+    const frame = parseQueueFrame(text);
+    if (frame?.type === 'reconnect') return { reconnectAfterMs: frame.after_ms };
+    if (frame) change(applyFrame(place, frame));
+    return undefined;
+  };
+
+  view.show(place);
+  const feed = follow({
+    url: streamUrl(`${path}/stream`),
+    onFrame,
+    poll,
+    onContact: (inContact) => view.showContact(inContact),
+    silenceMs: SILENCE_MS,
+  });
+}
+
+const page = document.querySelector('main');
+const embedded: unknown = JSON.parse(ref('state').textContent ?? 'null');
+const place = parsePlace(embedded);
+if (page && place) start(page, place);

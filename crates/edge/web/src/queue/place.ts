@@ -1,0 +1,106 @@
+// What a fan's place means: which panel it shows, how a frame changes it, and what is
+// worth announcing. Pure, so that each case can be tested.
+import type { Place, QueueFrame } from '../lib/api.ts';
+import { aheadWords, countWords } from '../lib/wording.ts';
+
+export type Panel =
+  | 'gathering'
+  | 'drawing'
+  | 'waiting'
+  | 'paused'
+  | 'admitted'
+  | 'inside'
+  | 'sold_out'
+  | 'closed'
+  | 'absent';
+
+/** The server decides the same in `Panel::of`, for the page before the script. */
+export function panelOf(place: Place): Panel {
+  if (place.standing === 'admitted' || place.standing === 'inside') return place.standing;
+  if (place.phase === 'sold_out' || place.phase === 'closed') return place.phase;
+  if (place.standing === 'absent') return 'absent';
+  switch (place.phase) {
+    case 'drawing':
+    case 'paused':
+      return place.phase;
+    case 'open':
+      return 'waiting';
+    default:
+      return 'gathering';
+  }
+}
+
+/** The place after a frame. A `place` frame after the turn means that the turn was missed. */
+export function applyFrame(place: Place, frame: QueueFrame): Place {
+  switch (frame.type) {
+    case 'place': {
+      const { type: _, ...fields } = frame;
+      return { ...place, ...fields, standing: 'waiting', claim_by: null };
+    }
+    case 'admitted':
+      return { ...place, standing: 'admitted', claim_by: frame.claim_by };
+    case 'phase': {
+      const { type: _, ...fields } = frame;
+      return { ...place, ...fields };
+    }
+    case 'reconnect':
+      return place;
+  }
+}
+
+/** The fan was released, did not claim in time, and stands in line again. */
+export function missedTheTurn(before: Place, after: Place): boolean {
+  return before.standing === 'admitted' && after.standing === 'waiting';
+}
+
+/** What the window's title says: the position, then the turn. */
+export function titleOf(place: Place, eventTitle: string): string {
+  switch (panelOf(place)) {
+    case 'admitted':
+      return 'Your turn';
+    case 'paused':
+      return `Paused · ${eventTitle}`;
+    case 'waiting':
+      if (place.ahead === null) return eventTitle;
+      return place.ahead === 0
+        ? `Next · ${eventTitle}`
+        : `${countWords(place.ahead)} ahead · ${eventTitle}`;
+    default:
+      return eventTitle;
+  }
+}
+
+const MILESTONES = [1000, 500, 100, 50, 10, 0];
+
+const ANNOUNCEMENTS: Record<Panel, string> = {
+  gathering: 'You are in the waiting room.',
+  drawing: 'The places are being drawn.',
+  waiting: 'The line is moving. You are in line.',
+  paused: 'The line is paused. Your place is kept.',
+  admitted: 'It is your turn. Choose your tickets.',
+  inside: 'You are in.',
+  sold_out: 'Everything is sold.',
+  closed: 'This sale has ended.',
+  absent: 'You are not in this line.',
+};
+
+/** One sentence when something is worth interrupting for, otherwise null. */
+export function announcement(before: Place, after: Place): string | null {
+  if (panelOf(before) !== panelOf(after)) return ANNOUNCEMENTS[panelOf(after)];
+  if (after.message !== null && after.message !== before.message) {
+    return `From the organiser: ${after.message}`;
+  }
+  const was = before.ahead ?? Number.POSITIVE_INFINITY;
+  const { ahead } = after;
+  if (ahead === null) return null;
+  if (before.number === null && after.number !== null) {
+    return `Your number is ${countWords(after.number)}. ${aheadWords(ahead)}.`;
+  }
+  const passed = MILESTONES.some((milestone) => was > milestone && ahead <= milestone);
+  return passed ? `${aheadWords(ahead)}.` : null;
+}
+
+/** How far this fan has come since the page first knew, from 0 to 1. */
+export function progressOf(firstAhead: number, ahead: number): number {
+  return firstAhead <= 0 ? 1 : Math.min(1, Math.max(0, 1 - ahead / firstAhead));
+}
