@@ -10,10 +10,9 @@ use fred::types::Builder;
 use fred::types::config::{Config, ReconnectPolicy, TcpConfig};
 use tokio::sync::broadcast;
 
-use super::{CallError, Redis};
+use super::{CallError, Redis, keys};
 use crate::EventId;
 
-const CHANNEL: &str = "usher:hints";
 /// Hints a slow reader may fall behind before it loses the oldest.
 const MAX_UNREAD_HINTS: usize = 256;
 const RECONNECT_MIN_MS: u32 = 50;
@@ -58,7 +57,7 @@ impl Redis {
     /// Sends a hint to whoever listens; that nobody hears it is no error.
     pub async fn hint(&self, hint: Hint) -> Result<(), CallError> {
         let mut publish = ::redis::cmd("PUBLISH");
-        publish.arg(CHANNEL).arg(hint.to_text());
+        publish.arg(keys::HINTS).arg(hint.to_text());
         self.command::<i64>(publish).await.map(drop)
     }
 }
@@ -91,7 +90,7 @@ impl Hints {
         client.connect();
         client.manage_subscriptions();
         client.wait_for_connect().await?;
-        client.subscribe(CHANNEL).await?;
+        client.subscribe(keys::HINTS).await?;
         Ok(Self { client, sender })
     }
 

@@ -17,3 +17,6 @@ pub fn of_event(event: EventId, name: &str) -> String {
 pub fn meta(event: EventId) -> String {
     of_event(event, "meta")
 }
+
+/// The channel of hints (see `hints`).
+pub const HINTS: &str = "usher:hints";

@@ -1,0 +1,67 @@
+# Two commands: `make demo` shows usher at work, `make test` checks everything.
+# `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+WEB := crates/edge/web
+export PATH := $(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
+
+# `make demo ARGS="--no-crowd --port 8080"` passes flags on to `usher demo`.
+ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: setup-demo pages ## a small on-sale on this machine, with private servers
+	@cargo build --profile demo --bin usher
+	@exec target/demo/usher demo $(ARGS)
+
+.PHONY: test
+test: setup-test pages lint deny suite pages-test e2e ## everything that must hold
+
+.PHONY: setup-demo setup-test
+setup-demo:
+	@scripts/setup.sh demo
+setup-test:
+	@scripts/setup.sh test
+
+.PHONY: pages
+pages: $(WEB)/dist/.vite/manifest.json ## build what the browser loads
+
+$(WEB)/node_modules: $(WEB)/package-lock.json
+	@echo "==> fetching what the pages are built with"
+	@npm --prefix $(WEB) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(WEB)/dist/.vite/manifest.json: $(WEB)/node_modules $(shell find $(WEB)/src -type f 2>/dev/null) $(WEB)/vite.config.ts
+	@npm --prefix $(WEB) run --silent build
+	@touch $@
+
+.PHONY: lint
+lint: ## formatting and clippy, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: deny
+deny: ## licences, sources, duplicates and forbidden dependencies
+	cargo deny --log-level error check bans licenses sources
+
+.PHONY: audit
+audit: ## known vulnerabilities (needs the network)
+	cargo deny check advisories
+
+.PHONY: suite
+suite: ## every Rust test, in parallel
+	cargo nextest run --workspace --locked
+
+.PHONY: pages-test
+pages-test: $(WEB)/node_modules ## types and unit tests of the pages
+	npm --prefix $(WEB) run --silent check
+	npm --prefix $(WEB) run --silent test
+
+.PHONY: e2e
+e2e: $(WEB)/node_modules ## a fan's and an operator's walk in a real browser
+	cargo build --bin usher --locked
+	npm --prefix $(WEB) run --silent e2e

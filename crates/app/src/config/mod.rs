@@ -1,0 +1,112 @@
+//! Settings: one flat table of keys, each documented in `default.toml`.
+//!
+//! Flat, because then a key, its variable and its place in a file are one name.
+
+mod load;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+pub use load::{ConfigError, Sources, load};
+
+/// The documented defaults, as `usher config --defaults` prints them.
+pub const DEFAULTS: &str = include_str!("default.toml");
+
+/// Keys whose values are never shown; they may also come as `USHER_<KEY>_FILE`.
+const SECRETS: &[&str] = &[
+    "redis_url",
+    "database_url",
+    "signing_keys",
+    "admin_api_key",
+    "stripe_secret_key",
+    "stripe_webhook_secret",
+];
+
+/// An operator's key shorter than this could be guessed.
+const MIN_ADMIN_KEY_CHARS: usize = 24;
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub metrics_listen: SocketAddr,
+    pub public_url: String,
+    pub redis_url: String,
+    pub redis_replicated: bool,
+    pub database_url: String,
+    pub database_connections: u32,
+    pub signing_keys: String,
+    pub admin_api_key: String,
+    pub trusted_proxies: Vec<String>,
+    pub joins_per_address_per_minute: u32,
+    pub max_streams: usize,
+    pub drain_seconds: u64,
+    pub log_format: LogFormat,
+    pub log_filter: String,
+    pub payment_provider: PaymentProviderName,
+    pub stripe_secret_key: String,
+    pub stripe_webhook_secret: String,
+    pub stripe_api_base: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaymentProviderName {
+    Test,
+    Stripe,
+}
+
+impl Config {
+    /// The JWK set itself, read from its file when the key names one.
+    pub fn signing_key_set(&self) -> Result<String, ConfigError> {
+        let text = self.signing_keys.trim();
+        if text.is_empty() {
+            return Err(ConfigError::Missing {
+                key: "signing_keys",
+                remedy: "make one with `usher keys > keys.json` and set USHER_SIGNING_KEYS=keys.json",
+            });
+        }
+        if text.starts_with('{') {
+            return Ok(text.to_owned());
+        }
+        let path = PathBuf::from(text);
+        std::fs::read_to_string(&path).map_err(|error| ConfigError::Unreadable { path, error })
+    }
+
+    /// What holds across keys, or that a type cannot say.
+    fn validate(&self) -> Result<(), ConfigError> {
+        let refuse = |key, problem| Err(ConfigError::Invalid { key, problem });
+        if !self.public_url.starts_with("http://") && !self.public_url.starts_with("https://") {
+            return refuse("public_url", "it must begin with http:// or https://");
+        }
+        if self.public_url.ends_with('/') {
+            return refuse("public_url", "leave out the / at its end");
+        }
+        if !(1..=500).contains(&self.database_connections) {
+            return refuse("database_connections", "it must be from 1 to 500");
+        }
+        if self.drain_seconds > 600 {
+            return refuse("drain_seconds", "it must be at most 600");
+        }
+        if !self.admin_api_key.is_empty() && self.admin_api_key.len() < MIN_ADMIN_KEY_CHARS {
+            return refuse("admin_api_key", "it must have at least 24 characters");
+        }
+        if self.payment_provider == PaymentProviderName::Stripe
+            && self.stripe_secret_key.is_empty()
+        {
+            return refuse("stripe_secret_key", "payment_provider is stripe, which needs it");
+        }
+        Ok(())
+    }
+}
