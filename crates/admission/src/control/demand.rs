@@ -1,0 +1,63 @@
+//! What people inside ask of the backend: requests/s each (lambda), requests in one session (R), session ends/s (d).
+
+use serde::{Deserialize, Serialize};
+
+use super::ewma::Ewma;
+use super::signals::share;
+use super::tuning::Tuning;
+
+/// People that the assumed lambda counts as; small, because it only bridges the empty room.
+const PRIOR_PEOPLE: f64 = 5.0;
+/// Sessions that the assumed R counts as.
+const PRIOR_SESSIONS: f64 = 50.0;
+/// Time constant of R in seconds: several sessions long.
+const SESSION_MEMORY_S: f64 = 600.0;
+
+/// Estimates of demand.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Demand {
+    requests: Ewma,
+    inside: Ewma,
+    ends: Ewma,
+    requests_sum: f64,
+    sessions_sum: f64,
+}
+
+impl Demand {
+    /// Takes one tick with signals: first attempts/s, people inside.
+    pub fn observe(&mut self, requests: f64, inside: f64, dt_s: f64, tuning: &Tuning) {
+        self.requests.push(requests, dt_s, tuning.demand_ewma_s);
+        self.inside.push(inside, dt_s, tuning.demand_ewma_s);
+    }
+
+    /// Takes the session ends of a tick.
+    pub fn ended(&mut self, ends: f64, dt_s: f64, tuning: &Tuning) {
+        self.ends.push(ends / dt_s, dt_s, tuning.ends_ewma_s);
+    }
+
+    /// Counts requests against the sessions begun. Called only while people are being let in: in a pause requests
+    /// go on without new sessions, and R would seem to rise.
+    pub fn count_sessions(&mut self, requests: f64, begun: f64, dt_s: f64) {
+        let keep = (-dt_s / SESSION_MEMORY_S).exp();
+        self.requests_sum = self.requests_sum * keep + requests * dt_s;
+        self.sessions_sum = self.sessions_sum * keep + begun;
+    }
+
+    /// Requests/s of one person inside (lambda), never 0.
+    pub fn per_inside(&self, tuning: &Tuning) -> f64 {
+        let prior = PRIOR_PEOPLE * tuning.requests_per_inside_prior;
+        let lambda = (self.requests.get() + prior) / (self.inside.get() + PRIOR_PEOPLE);
+        lambda.max(1e-6)
+    }
+
+    /// Requests in one session (R), at least 1.
+    pub fn per_session(&self, tuning: &Tuning) -> f64 {
+        let prior = PRIOR_SESSIONS * tuning.requests_per_session_prior;
+        share(self.requests_sum + prior, self.sessions_sum + PRIOR_SESSIONS).max(1.0)
+    }
+
+    /// Session ends/s (d).
+    pub fn ends_per_s(&self) -> f64 {
+        self.ends.get()
+    }
+}

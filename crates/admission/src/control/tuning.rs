@@ -1,0 +1,382 @@
+//! Every constant of the law in one place, with its unit, its default and its legal range.
+//! The defaults are those that pass the scenarios of `sim` (docs/admission.md says where and why they differ
+//! from the first draft of the law).
+
+use serde::{Deserialize, Serialize};
+
+/// The constants of outer law and inner limiter. What an operator steers by day is in `Policy`; this is for the
+/// person who calibrates. Unknown fields are refused, missing ones take their default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tuning {
+    // What calibration (`usher calibrate`) or the operator knows before the sale.
+    /// Wanted first-attempt requests/s at the start: the calibrated capacity.
+    pub start_requests_per_s: f64,
+    /// Requests a fan makes in one session, before it is measured.
+    pub requests_per_session_prior: f64,
+    /// Requests/s of one person inside, before it is measured.
+    pub requests_per_inside_prior: f64,
+    /// Target for p99 in ms (T) where the policy sets none.
+    pub target_p99_ms: f64,
+
+    // When is a second bad.
+    /// Share of rejects and errors above which a second is bad.
+    pub bad_refused_share: f64,
+    /// Bad seconds among the last ten that call for a cut.
+    pub cut_bad_seconds: u32,
+    /// Bad seconds among the last ten at which an episode of trouble begins.
+    pub episode_bad_seconds: u32,
+
+    // Cut.
+    /// A cut goes to this share of the goodput that the backend shows.
+    pub cut_to: f64,
+    /// ... but in one episode never below this share of the goodput before it.
+    pub cut_floor: f64,
+    /// A cut is realised when the people inside are at most this multiple of what is wanted.
+    pub realised_inside: f64,
+    /// ... or after this many seconds.
+    pub realised_after_s: f64,
+    /// ... or when goodput fell by this share since the cut
+    pub deeper_fall: f64,
+    /// ... and this many seconds passed.
+    pub deeper_after_s: f64,
+
+    // Ease and grow.
+    /// X* is multiplied by this each second while refusals go on.
+    pub ease_factor: f64,
+    /// Share refused over 30 s above which X* eases.
+    pub ease_refused_share: f64,
+    /// Share refused over 30 s below which X* may grow.
+    pub grow_refused_share: f64,
+    /// Growth needs the limit to bind: 5 s goodput at least this share of X*.
+    pub binding_share: f64,
+    /// Growth needs p99 below this share of the target.
+    pub grow_p99_share: f64,
+    /// No growth for this many seconds after a cut.
+    pub grow_after_cut_s: f64,
+    /// Growth a second while the backend was never seen saturated and p99 is below `unsaturated_p99_share`.
+    pub grow_unsaturated: f64,
+    /// p99 below this share of the target means that the backend is nowhere near saturation.
+    pub unsaturated_p99_share: f64,
+    /// Growth a second below `near_saturation` of the goodput it saturated at.
+    pub grow_recovering: f64,
+    /// Growth a second close to the known saturation.
+    pub grow_probing: f64,
+    /// Where "close to the known saturation" begins, as its share.
+    pub near_saturation: f64,
+    /// The known saturation is disproved after so many calm seconds at or above it (p99 low, nothing refused).
+    pub disprove_saturation_s: f64,
+    /// X* never grows above this multiple of the 10 s goodput (anti-windup).
+    pub windup: f64,
+
+    // Little's law.
+    /// Time constant in seconds of requests/s and of people inside.
+    pub demand_ewma_s: f64,
+    /// The wanted number inside rises at most by this share a second.
+    pub inside_rise: f64,
+    /// Share of the gap between wanted and expected people inside that is closed each second.
+    pub gap_gain: f64,
+    /// k is at most this multiple of the steady release rate X* / (R (1 - p)).
+    pub release_headroom: f64,
+    /// Time constant in seconds of the session ends.
+    pub ends_ewma_s: f64,
+
+    // No-shows and pick-up.
+    /// Seconds an admitted fan has to claim.
+    pub claim_window_s: u32,
+    /// Mean pick-up delay in seconds before it is measured.
+    pub pickup_prior_s: f64,
+    /// Memory of the pick-up delay: weight that remains after each further second.
+    pub pickup_forget: f64,
+    /// Fans that the assumed pick-up delay counts as.
+    pub pickup_prior_of: f64,
+    /// A cohort counts for the no-show share when this share of those who come has come.
+    pub cohort_ripe: f64,
+    /// Memory of the no-show share: weight that remains after each further fan.
+    pub no_show_forget: f64,
+    /// Prior no-shows, in `no_show_prior_of` fans.
+    pub no_show_prior: f64,
+    /// Fans in the prior.
+    pub no_show_prior_of: f64,
+    /// The no-show share is never believed above this.
+    pub no_show_max: f64,
+
+    // Brake.
+    /// p99 of the last second above this multiple of the target: nobody this second.
+    pub brake_p99: f64,
+    /// Refused share of the last second above this: nobody this second.
+    pub brake_refused_share: f64,
+    /// Redis probe above this many ms: nobody this second.
+    pub brake_redis_ms: f64,
+    /// Postgres probe above this many ms: nobody this second.
+    pub brake_postgres_ms: f64,
+    /// Wait for a pooled connection above this many ms: nobody this second.
+    pub brake_pool_wait_ms: f64,
+
+    // Signal loss.
+    /// Seconds without signals after which they count as lost.
+    pub lost_after_s: f64,
+    /// Share of the last rate that goes on at first without signals.
+    pub blind_share: f64,
+    /// Time constant in seconds with which the blind rate fades.
+    pub blind_fade_s: f64,
+    /// Seconds without signals after which nobody is let in.
+    pub blind_end_s: f64,
+    /// Seconds over which the rate comes back once signals are back.
+    pub ramp_s: f64,
+
+    // Stock.
+    /// Share of sessions that hold, before it is measured.
+    pub hold_share_prior: f64,
+    /// Sessions in that prior.
+    pub hold_share_prior_of: f64,
+    /// Memory of the hold share: weight that remains after each further session.
+    pub hold_share_forget: f64,
+    /// Standard deviations of caution towards the last seats (z).
+    pub stock_z: f64,
+
+    // Pacing.
+    /// People released in one second at most, whatever the law wants.
+    pub release_max_per_s: u32,
+
+    // Inner limiter.
+    /// Calibrated service time in ms (`R_cal`): measured before the sale, never learned during one.
+    pub service_ms: f64,
+    /// Requests in flight that are always allowed.
+    pub limit_min: f64,
+    /// Requests in flight that are never exceeded.
+    pub limit_max: f64,
+    /// Tolerated multiple of the calibrated service time before the limit shrinks.
+    pub limit_tolerance: f64,
+    /// Share of the limit open to holds (commits may use all of it).
+    pub hold_share_of_limit: f64,
+    /// Share of the limit open to browsing.
+    pub browse_share_of_limit: f64,
+    /// Mean Retry-After in ms; each is jittered by half of it either way.
+    pub retry_after_ms: f64,
+}
+
+/// A constant's name and value.
+type Constant = (&'static str, f64);
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            start_requests_per_s: 100.0,
+            requests_per_session_prior: 12.0,
+            requests_per_inside_prior: 0.1,
+            target_p99_ms: 600.0,
+            bad_refused_share: 0.03,
+            cut_bad_seconds: 7,
+            episode_bad_seconds: 3,
+            cut_to: 0.85,
+            cut_floor: 0.5,
+            realised_inside: 1.08,
+            realised_after_s: 60.0,
+            deeper_fall: 0.3,
+            deeper_after_s: 20.0,
+            ease_factor: 0.995,
+            ease_refused_share: 0.01,
+            grow_refused_share: 0.001,
+            binding_share: 0.8,
+            grow_p99_share: 0.9,
+            grow_after_cut_s: 15.0,
+            grow_unsaturated: 0.05,
+            unsaturated_p99_share: 0.6,
+            grow_recovering: 0.02,
+            grow_probing: 0.001,
+            near_saturation: 0.85,
+            disprove_saturation_s: 30.0,
+            windup: 1.4,
+            demand_ewma_s: 20.0,
+            inside_rise: 0.05,
+            gap_gain: 0.1,
+            release_headroom: 2.0,
+            ends_ewma_s: 10.0,
+            claim_window_s: 120,
+            pickup_prior_s: 8.0,
+            pickup_forget: 0.995,
+            pickup_prior_of: 20.0,
+            cohort_ripe: 0.97,
+            no_show_forget: 0.995,
+            no_show_prior: 3.0,
+            no_show_prior_of: 10.0,
+            no_show_max: 0.9,
+            brake_p99: 1.2,
+            brake_refused_share: 0.05,
+            brake_redis_ms: 50.0,
+            brake_postgres_ms: 250.0,
+            brake_pool_wait_ms: 250.0,
+            lost_after_s: 3.0,
+            blind_share: 0.5,
+            blind_fade_s: 20.0,
+            blind_end_s: 30.0,
+            ramp_s: 10.0,
+            hold_share_prior: 0.8,
+            hold_share_prior_of: 20.0,
+            hold_share_forget: 0.998,
+            stock_z: 1.0,
+            release_max_per_s: 10_000,
+            service_ms: 100.0,
+            limit_min: 4.0,
+            limit_max: 1000.0,
+            limit_tolerance: 2.0,
+            hold_share_of_limit: 0.9,
+            browse_share_of_limit: 0.8,
+            retry_after_ms: 2000.0,
+        }
+    }
+}
+
+/// A constant outside its range; the message says which and what is allowed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{name} is {value}; it must lie between {low} and {high}")]
+pub struct TuningError {
+    /// The field.
+    pub name: &'static str,
+    /// What it was set to.
+    pub value: f64,
+    /// Smallest allowed value.
+    pub low: f64,
+    /// Largest allowed value.
+    pub high: f64,
+}
+
+impl Tuning {
+    /// Checks every constant against its range; the law relies on it.
+    pub fn validate(&self) -> Result<(), TuningError> {
+        check(&self.shares(), 0.0, 1.0)?;
+        check(&self.factors(), 1.0, 10.0)?;
+        check(&self.times(), 0.1, 3600.0)?;
+        check(&self.sizes(), 0.001, 1e7)?;
+        check(&[("stock_z", self.stock_z)], -5.0, 5.0)?;
+        check(&[("claim_window_s", f64::from(self.claim_window_s))], 5.0, 900.0)?;
+        check(&[("cut_bad_seconds", f64::from(self.cut_bad_seconds))], 1.0, 10.0)?;
+        check(&[("no_show_max", self.no_show_max)], 0.0, 0.95)?;
+        let no_show_highest = self.no_show_prior_of;
+        check(&[("no_show_prior", self.no_show_prior)], 0.0, no_show_highest)?;
+        check(&[("limit_min", self.limit_min)], 1.0, self.limit_max)?;
+        check(
+            &[("episode_bad_seconds", f64::from(self.episode_bad_seconds))],
+            1.0,
+            f64::from(self.cut_bad_seconds),
+        )
+    }
+
+    fn shares(&self) -> [Constant; 23] {
+        [
+            ("bad_refused_share", self.bad_refused_share),
+            ("cut_to", self.cut_to),
+            ("cut_floor", self.cut_floor),
+            ("deeper_fall", self.deeper_fall),
+            ("ease_factor", self.ease_factor),
+            ("ease_refused_share", self.ease_refused_share),
+            ("grow_refused_share", self.grow_refused_share),
+            ("binding_share", self.binding_share),
+            ("grow_p99_share", self.grow_p99_share),
+            ("grow_unsaturated", self.grow_unsaturated),
+            ("unsaturated_p99_share", self.unsaturated_p99_share),
+            ("grow_recovering", self.grow_recovering),
+            ("grow_probing", self.grow_probing),
+            ("near_saturation", self.near_saturation),
+            ("inside_rise", self.inside_rise),
+            ("gap_gain", self.gap_gain),
+            ("pickup_forget", self.pickup_forget),
+            ("cohort_ripe", self.cohort_ripe),
+            ("no_show_forget", self.no_show_forget),
+            ("brake_refused_share", self.brake_refused_share),
+            ("blind_share", self.blind_share),
+            ("hold_share_prior", self.hold_share_prior),
+            ("hold_share_forget", self.hold_share_forget),
+        ]
+    }
+
+    fn factors(&self) -> [Constant; 5] {
+        [
+            ("realised_inside", self.realised_inside),
+            ("windup", self.windup),
+            ("release_headroom", self.release_headroom),
+            ("brake_p99", self.brake_p99),
+            ("limit_tolerance", self.limit_tolerance),
+        ]
+    }
+
+    fn times(&self) -> [Constant; 11] {
+        [
+            ("realised_after_s", self.realised_after_s),
+            ("deeper_after_s", self.deeper_after_s),
+            ("grow_after_cut_s", self.grow_after_cut_s),
+            ("disprove_saturation_s", self.disprove_saturation_s),
+            ("demand_ewma_s", self.demand_ewma_s),
+            ("ends_ewma_s", self.ends_ewma_s),
+            ("pickup_prior_s", self.pickup_prior_s),
+            ("lost_after_s", self.lost_after_s),
+            ("blind_fade_s", self.blind_fade_s),
+            ("blind_end_s", self.blind_end_s),
+            ("ramp_s", self.ramp_s),
+        ]
+    }
+
+    fn sizes(&self) -> [Constant; 16] {
+        [
+            ("start_requests_per_s", self.start_requests_per_s),
+            ("requests_per_session_prior", self.requests_per_session_prior),
+            ("requests_per_inside_prior", self.requests_per_inside_prior),
+            ("target_p99_ms", self.target_p99_ms),
+            ("pickup_prior_of", self.pickup_prior_of),
+            ("no_show_prior_of", self.no_show_prior_of),
+            ("brake_redis_ms", self.brake_redis_ms),
+            ("brake_postgres_ms", self.brake_postgres_ms),
+            ("brake_pool_wait_ms", self.brake_pool_wait_ms),
+            ("hold_share_prior_of", self.hold_share_prior_of),
+            ("release_max_per_s", f64::from(self.release_max_per_s)),
+            ("service_ms", self.service_ms),
+            ("limit_max", self.limit_max),
+            ("hold_share_of_limit", self.hold_share_of_limit),
+            ("browse_share_of_limit", self.browse_share_of_limit),
+            ("retry_after_ms", self.retry_after_ms),
+        ]
+    }
+}
+
+fn check(fields: &[Constant], low: f64, high: f64) -> Result<(), TuningError> {
+    for &(name, value) in fields {
+        // Written so that NaN fails too.
+        if !(value >= low && value <= high) {
+            return Err(TuningError { name, value, low, high });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn defaults_are_legal_and_survive_json() {
+        let tuning = Tuning::default();
+        tuning.validate().unwrap();
+        let text = serde_json::to_string(&tuning).unwrap();
+        assert_eq!(serde_json::from_str::<Tuning>(&text).unwrap(), tuning);
+    }
+
+    #[test]
+    fn one_field_alone_is_enough_and_a_typo_is_refused() {
+        let some: Tuning = serde_json::from_str(r#"{"start_requests_per_s": 40}"#).unwrap();
+        assert_eq!(some.start_requests_per_s, 40.0);
+        assert_eq!(some.windup, Tuning::default().windup);
+        assert!(serde_json::from_str::<Tuning>(r#"{"start_request_per_s": 40}"#).is_err());
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        for value in [f64::NAN, f64::INFINITY, -1.0] {
+            let tuning = Tuning { gap_gain: value, ..Tuning::default() };
+            assert_eq!(tuning.validate().unwrap_err().name, "gap_gain");
+        }
+        let tuning = Tuning { service_ms: 0.0, ..Tuning::default() };
+        assert_eq!(tuning.validate().unwrap_err().name, "service_ms");
+    }
+}

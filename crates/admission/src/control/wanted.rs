@@ -1,0 +1,199 @@
+//! X*, the first-attempt requests/s that the backend is believed to bear: cut at once when it does not, eased while
+//! it refuses some, raised slowly while it is asked for all of it and stays well.
+
+use serde::{Deserialize, Serialize};
+
+use super::decision::Clause;
+use super::tuning::Tuning;
+use super::window::Window;
+
+/// Smallest X* in requests/s: from nothing nothing grows.
+const WANTED_MIN: f64 = 0.5;
+/// A further cut waits until the ten seconds it is judged by lie after the last one.
+const CUT_APART_S: f64 = 10.0;
+/// Seconds without trouble that end an episode.
+const CALM_S: usize = 30;
+
+/// A stretch of trouble, from the first bad seconds to `CALM_S` good ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Episode {
+    /// Goodput before it (G0).
+    goodput_before: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Cut {
+    at_ms: u64,
+    goodput: f64,
+}
+
+/// X* and what it remembers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WantedRate {
+    wanted: f64,
+    /// Goodput at the last cut: what the backend saturates at.
+    saturation: Option<f64>,
+    episode: Option<Episode>,
+    cut: Option<Cut>,
+    calm_at_saturation_s: f64,
+    alarm: bool,
+}
+
+/// What `WantedRate` needs of the present second.
+#[derive(Debug, Clone, Copy)]
+pub struct Present<'a> {
+    /// Now, Unix ms.
+    pub now_ms: u64,
+    /// Seconds since the last tick.
+    pub dt_s: f64,
+    /// The backend's last seconds.
+    pub window: &'a Window,
+    /// Whether the people inside are as few as is wanted, or nearly.
+    pub inside_as_wanted: bool,
+    /// Target for p99 in ms.
+    pub target_p99_ms: f64,
+}
+
+impl WantedRate {
+    /// Starts from the calibrated capacity.
+    pub fn new(tuning: &Tuning) -> Self {
+        Self {
+            wanted: tuning.start_requests_per_s.max(WANTED_MIN),
+            saturation: None,
+            episode: None,
+            cut: None,
+            calm_at_saturation_s: 0.0,
+            alarm: false,
+        }
+    }
+
+    /// X* in requests/s.
+    pub fn get(&self) -> f64 {
+        self.wanted
+    }
+
+    /// The goodput it saturated at, once known.
+    pub fn saturation(&self) -> Option<f64> {
+        self.saturation
+    }
+
+    /// Whether latency is bad although the load is at its floor.
+    pub fn alarm(&self) -> bool {
+        self.alarm
+    }
+
+    /// Moves X* by one second's look and says by which clause.
+    pub fn update(&mut self, present: Present<'_>, tuning: &Tuning) -> Clause {
+        self.follow_episode(present.window, tuning);
+        if present.window.bad(10) >= tuning.cut_bad_seconds {
+            if !self.cut_realised(&present, tuning) {
+                return self.ease_or(Clause::HoldAfterCut, &present, tuning);
+            }
+            return self.cut(&present, tuning);
+        }
+        if let Some(clause) = self.obstacle(&present, tuning) {
+            return self.ease_or(clause, &present, tuning);
+        }
+        self.grow(&present, tuning)
+    }
+
+    fn follow_episode(&mut self, window: &Window, tuning: &Tuning) {
+        if self.episode.is_none() && window.bad(10) >= tuning.episode_bad_seconds {
+            // Only a few of the ten seconds are bad yet, so this is still the goodput before.
+            let goodput_before = window.good_goodput();
+            self.episode = Some(Episode { goodput_before });
+        }
+        if window.bad(CALM_S) == 0 {
+            self.episode = None;
+            self.alarm = false;
+        }
+    }
+
+    fn cut_realised(&self, present: &Present<'_>, tuning: &Tuning) -> bool {
+        let Some(cut) = &self.cut else {
+            return true;
+        };
+        let since_s = present.now_ms.saturating_sub(cut.at_ms) as f64 / 1_000.0;
+        let fell = present.window.good_goodput() < (1.0 - tuning.deeper_fall) * cut.goodput;
+        present.inside_as_wanted && since_s >= CUT_APART_S
+            || since_s >= tuning.realised_after_s
+            || fell && since_s >= tuning.deeper_after_s
+    }
+
+    fn cut(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
+        let goodput = present.window.good_goodput();
+        let before = self.episode.as_ref().map_or(goodput, |e| e.goodput_before);
+        let floor = tuning.cut_floor * before;
+        let to = (tuning.cut_to * goodput).max(floor).max(WANTED_MIN);
+        if to < self.wanted {
+            self.wanted = to;
+            self.saturation = Some(goodput);
+            self.cut = Some(Cut { at_ms: present.now_ms, goodput });
+            return if present.window.slow(10) >= tuning.cut_bad_seconds {
+                Clause::CutLatency
+            } else {
+                Clause::CutRefusals
+            };
+        }
+        if present.window.slow(10) >= tuning.cut_bad_seconds {
+            self.alarm = true;
+        }
+        self.ease_or(Clause::HoldFloor, present, tuning)
+    }
+
+    fn ease_or(&mut self, otherwise: Clause, present: &Present<'_>, tuning: &Tuning) -> Clause {
+        if present.window.refused_share(30) <= tuning.ease_refused_share {
+            return otherwise;
+        }
+        self.wanted = (self.wanted * tuning.ease_factor.powf(present.dt_s)).max(WANTED_MIN);
+        Clause::Ease
+    }
+
+    /// What stands against growth, if anything.
+    fn obstacle(&self, present: &Present<'_>, tuning: &Tuning) -> Option<Clause> {
+        let window = present.window;
+        let since_cut_s = self
+            .cut
+            .as_ref()
+            .map_or(f64::MAX, |c| present.now_ms.saturating_sub(c.at_ms) as f64 / 1_000.0);
+        if since_cut_s < tuning.grow_after_cut_s {
+            return Some(Clause::HoldAfterCut);
+        }
+        if window.refused_share(30) >= tuning.grow_refused_share {
+            return Some(Clause::HoldRefusals);
+        }
+        if window.p99_ms(5) >= tuning.grow_p99_share * present.target_p99_ms {
+            return Some(Clause::HoldLatency);
+        }
+        (window.goodput(5) < tuning.binding_share * self.wanted).then_some(Clause::HoldUnused)
+    }
+
+    fn grow(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
+        let window = present.window;
+        let relaxed = window.p99_ms(5) < tuning.unsaturated_p99_share * present.target_p99_ms;
+        self.doubt_saturation(relaxed, window.goodput(10), present.dt_s, tuning);
+        let speed = match self.saturation {
+            None if relaxed => tuning.grow_unsaturated,
+            Some(known) if self.wanted < tuning.near_saturation * known => tuning.grow_recovering,
+            _ => tuning.grow_probing,
+        };
+        let ceiling = tuning.windup * window.goodput(10);
+        let grown = (self.wanted * (1.0 + speed).powf(present.dt_s)).min(ceiling);
+        self.wanted = self.wanted.max(grown);
+        Clause::Grow
+    }
+
+    /// A backend that does all it was ever seen to do, and does it easily, has grown: forget the old limit.
+    fn doubt_saturation(&mut self, relaxed: bool, goodput: f64, dt_s: f64, tuning: &Tuning) {
+        let at_limit = self.saturation.is_some_and(|known| goodput >= tuning.near_saturation * known);
+        if !(relaxed && at_limit) {
+            self.calm_at_saturation_s = 0.0;
+            return;
+        }
+        self.calm_at_saturation_s += dt_s;
+        if self.calm_at_saturation_s >= tuning.disprove_saturation_s {
+            self.saturation = None;
+            self.calm_at_saturation_s = 0.0;
+        }
+    }
+}
