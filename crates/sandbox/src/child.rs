@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     error::{Doing, Result, SandboxError},
+    processes,
     watcher::Watcher,
 };
 
@@ -139,6 +140,13 @@ impl OwnedChild {
             .doing(|| format!("send {signal} to {}", self.program))
     }
 
+    /// Stops it where it is; returns when it stands still.
+    pub(crate) fn freeze(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)?;
+        processes::wait_until_still(self.pid);
+        Ok(())
+    }
+
     /// Should we die while it is stopped, together with `helpers`, its own children:
     /// it gets its death signal and all are continued, so that none stays behind, stopped.
     pub(crate) fn guard_stopped(&self, helpers: &[Pid]) -> Result<()> {
@@ -198,57 +206,5 @@ impl Drop for OwnedChild {
         {
             tracing::warn!(%error, "a private server may be left behind");
         }
-    }
-}
-
-/// The children of `parent` at this moment.
-#[cfg(target_os = "linux")]
-pub(crate) fn children_of(parent: Pid) -> Vec<Pid> {
-    let Ok(processes) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let is_child = |pid: &i32| {
-        std::fs::read_to_string(format!("/proc/{pid}/stat"))
-            .is_ok_and(|stat| parent_in_stat(&stat) == Some(parent.as_raw()))
-    };
-    processes
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter(is_child)
-        .map(Pid::from_raw)
-        .collect()
-}
-
-/// `pid (name) state parent ...`; the name may hold spaces and brackets itself.
-#[cfg(target_os = "linux")]
-fn parent_in_stat(stat: &str) -> Option<i32> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_whitespace().nth(1)?.parse().ok()
-}
-
-/// The children of `parent` at this moment.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn children_of(parent: Pid) -> Vec<Pid> {
-    let Ok(listing) = Command::new("ps").args(["-axo", "pid=,ppid="]).output() else {
-        return Vec::new();
-    };
-    String::from_utf8_lossy(&listing.stdout)
-        .lines()
-        .filter_map(|line| {
-            let (pid, its_parent) = line.trim().split_once(char::is_whitespace)?;
-            (its_parent.trim() == parent.to_string()).then(|| pid.parse().ok())?
-        })
-        .map(Pid::from_raw)
-        .collect()
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::parent_in_stat;
-
-    #[test]
-    fn the_parent_is_found_behind_a_name_with_brackets() {
-        assert_eq!(parent_in_stat("71 (a) b (c)) S 42 71 71 0"), Some(42));
-        assert_eq!(parent_in_stat("no brackets"), None);
     }
 }

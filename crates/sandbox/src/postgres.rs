@@ -17,18 +17,19 @@ use ring::digest;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::{
-    child::{LOOK_AGAIN, OwnedChild, children_of},
+    child::{LOOK_AGAIN, OwnedChild},
     cluster::{Cluster, ClusterServer, DATABASE, Installation},
     error::{Doing, Result, SandboxError},
     launch,
     place::{self, RunDir},
+    processes::{children_of, wait_until_still},
     server_user::ServerUser,
     template,
 };
 
 const END_WITHIN: Duration = Duration::from_secs(30);
 /// How long a server whose parent was just killed may take to let go of its data.
-const LET_GO_WITHIN: Duration = Duration::from_secs(5);
+const LET_GO_WITHIN: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Debug, Default)]
 pub struct PostgresOptions {
@@ -158,8 +159,7 @@ impl Postgres {
     /// Ends the server and all of its processes at once; returns when it is dead.
     pub async fn kill_9(&self) -> Result<()> {
         let child = self.current();
-        // Stopped first, so that it starts no more of them meanwhile.
-        child.signal(Signal::SIGSTOP)?;
+        child.freeze()?; // so that it starts no more of them meanwhile
         for helper in children_of(child.pid()) {
             let _ = kill(helper, Signal::SIGKILL); // it may have ended by itself
         }
@@ -170,12 +170,13 @@ impl Postgres {
     /// Hangs the server and all of its processes: connections stay open and nothing answers.
     pub fn pause(&self) -> Result<()> {
         let child = self.current();
-        child.signal(Signal::SIGSTOP)?;
+        child.freeze()?;
         let helpers = children_of(child.pid());
         child.guard_stopped(&helpers)?;
-        for helper in helpers {
-            let _ = kill(helper, Signal::SIGSTOP); // it may have ended by itself
+        for helper in &helpers {
+            let _ = kill(*helper, Signal::SIGSTOP); // it may have ended by itself
         }
+        helpers.into_iter().for_each(wait_until_still);
         Ok(())
     }
 

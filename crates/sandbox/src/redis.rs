@@ -98,7 +98,7 @@ impl Redis {
 
     /// Hangs it: connections stay open and nothing answers.
     pub fn pause(&self) -> Result<()> {
-        self.current().signal(Signal::SIGSTOP)
+        self.current().freeze()
     }
 
     pub fn resume(&self) -> Result<()> {

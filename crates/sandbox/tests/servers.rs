@@ -218,13 +218,29 @@ async fn a_lasting_postgres_is_reused_and_not_shared() {
         refusal.to_string().contains("is in use by process"),
         "{refusal}"
     );
-    let kept_in = first.data_folder().to_owned();
+    let kept_in = first.data_folder().parent().unwrap().to_owned();
     drop(first);
     let begun = Instant::now();
     let second = Postgres::persistent(&data).await.unwrap();
     println!("a lasting postgres again in {:?}", begun.elapsed());
     assert_eq!(raise_epoch(&second).await, 3);
     drop(second);
+    std::fs::remove_dir_all(kept_in).unwrap();
+}
+
+/// Not even when the holder is a server that knows nothing of our lock.
+#[tokio::test]
+async fn data_that_a_living_postgres_works_on_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("postgres");
+    let holder = Postgres::persistent(&data).await.unwrap();
+    let kept_in = holder.data_folder().parent().unwrap().to_owned();
+    std::fs::remove_file(kept_in.join("owner")).unwrap();
+    let refusal = Postgres::persistent(&data).await.err().unwrap();
+    let expected = format!("is in use by process {}", holder.pid());
+    assert!(refusal.to_string().contains(&expected), "{refusal}");
+    assert_eq!(raise_epoch(&holder).await, 2);
+    drop(holder);
     std::fs::remove_dir_all(kept_in).unwrap();
 }
 
