@@ -60,7 +60,11 @@ async fn a_script_runs_behind_an_open_fence_only() {
     let server = Sandbox::redis_only().await.unwrap();
     let redis = connect(&server);
     let event = an_event();
-    assert_eq!(count(&redis, event).await, Err(CallError::Stale), "never loaded");
+    assert_eq!(
+        count(&redis, event).await,
+        Err(CallError::Stale),
+        "never loaded"
+    );
     redis.load_scripts(Epoch(1)).await.unwrap();
     assert_eq!(count(&redis, event).await, Err(CallError::Stale), "no meta");
     redis.begin_rebuild(event).await.unwrap();
@@ -75,13 +79,24 @@ async fn a_server_that_lost_its_memory_is_noticed_however_it_lost_it() {
     let redis = connect(&server);
     let event = an_event();
     open(&redis, 1, event).await;
-    redis.command::<String>(redis::cmd("FLUSHALL")).await.unwrap();
-    assert_eq!(count(&redis, event).await, Err(CallError::Stale), "keeps scripts");
+    redis
+        .command::<String>(redis::cmd("FLUSHALL"))
+        .await
+        .unwrap();
+    assert_eq!(
+        count(&redis, event).await,
+        Err(CallError::Stale),
+        "keeps scripts"
+    );
 
     open(&redis, 2, event).await;
     server.kill_9().await.unwrap();
     server.restart().await.unwrap();
-    assert_eq!(settled(&redis, event).await, Err(CallError::Stale), "keeps nothing");
+    assert_eq!(
+        settled(&redis, event).await,
+        Err(CallError::Stale),
+        "keeps nothing"
+    );
 }
 
 #[tokio::test]
@@ -92,7 +107,11 @@ async fn an_older_epoch_can_neither_write_nor_claim() {
     open(&old, 1, event).await;
     open(&new, 2, event).await;
     assert_eq!(count(&old, event).await, Err(CallError::Stale));
-    assert_eq!(old.begin_rebuild(event).await, Ok(false), "a newer epoch owns it");
+    assert_eq!(
+        old.begin_rebuild(event).await,
+        Ok(false),
+        "a newer epoch owns it"
+    );
     assert_eq!(count(&new, event).await, Ok(1));
 }
 
@@ -106,6 +125,33 @@ async fn a_role_without_postgres_follows_the_published_epoch() {
     leader.publish_epoch(Epoch(3)).await.unwrap();
     assert_eq!(edge.follow_epoch().await, Ok(Some(Epoch(3))));
     assert_eq!(count(&edge, event).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_new_process_resumes_a_whole_memory_and_no_other() {
+    let server = Sandbox::redis_only().await.unwrap();
+    let first = connect(&server);
+    let event = an_event();
+    open(&first, 4, event).await;
+    assert_eq!(
+        connect(&server).resume(Epoch(4)).await,
+        Ok(false),
+        "not published"
+    );
+    first.publish_epoch(Epoch(4)).await.unwrap();
+    let second = connect(&server);
+    assert_eq!(second.resume(Epoch(5)).await, Ok(false), "another epoch");
+    assert_eq!(second.resume(Epoch(4)).await, Ok(true));
+    assert_eq!(count(&second, event).await, Ok(1));
+    assert_eq!(second.probe(event).await, Ok(()));
+
+    // As after a restart with a disk: the keys are there, the scripts are not.
+    let mut forget = redis::cmd("SCRIPT");
+    forget.arg("FLUSH");
+    first.command::<String>(forget).await.unwrap();
+    assert_eq!(second.remembers(Epoch(4)).await, Ok(false));
+    assert_eq!(connect(&server).resume(Epoch(4)).await, Ok(false));
+    assert_eq!(second.probe(event).await, Err(CallError::Stale));
 }
 
 #[tokio::test]
@@ -143,7 +189,9 @@ async fn a_hung_server_is_unknown_in_bounded_time_and_recovers() {
     let event = an_event();
     open(&redis, 1, event).await;
     server.pause().unwrap();
-    let hung = tokio::time::timeout(PATIENCE, count(&redis, event)).await.unwrap();
+    let hung = tokio::time::timeout(PATIENCE, count(&redis, event))
+        .await
+        .unwrap();
     assert!(matches!(hung, Err(CallError::Unknown(_))), "{hung:?}");
     server.resume().unwrap();
     // The call that was given up on may have happened: unknown means unknown.

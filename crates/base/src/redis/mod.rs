@@ -73,7 +73,7 @@ impl Redis {
         scripts: &[&'static Script],
         time: TimeSource,
     ) -> Result<Self, ::redis::RedisError> {
-        let all = [&[&fence::BEGIN, &fence::OPEN], scripts].concat();
+        let all = [&[&fence::BEGIN, &fence::OPEN, &fence::PROBE], scripts].concat();
         let connection = coalescer::lazy_connection(url)?;
         let (calls, queue) = mpsc::channel(MAX_QUEUED_CALLS);
         tokio::spawn(coalescer::run(connection, queue));
@@ -97,37 +97,6 @@ impl Redis {
     pub async fn command<T: FromRedisValue>(&self, command: Cmd) -> Result<T, CallError> {
         let value = self.send(command).await?;
         ::redis::from_redis_value(value).map_err(|e| CallError::Shape(e.to_string()))
-    }
-
-    /// Loads every script for `epoch` and calls them from now on. Only who
-    /// raised the epoch may do this: loading is what opens the fence.
-    pub async fn load_scripts(&self, epoch: Epoch) -> Result<(), CallError> {
-        for text in self.scripts.texts(epoch) {
-            let mut load = ::redis::cmd("SCRIPT");
-            load.arg("LOAD").arg(text);
-            self.command::<String>(load).await?;
-        }
-        self.scripts.adopt(epoch);
-        Ok(())
-    }
-
-    /// Tells roles without Postgres which epoch is in force.
-    pub async fn publish_epoch(&self, epoch: Epoch) -> Result<(), CallError> {
-        let mut set = ::redis::cmd("SET");
-        set.arg(keys::EPOCH).arg(epoch.0);
-        self.command(set).await
-    }
-
-    /// Calls the scripts of the epoch that was published, without loading any.
-    /// `None` while none is published: Redis is empty and waits for a rebuild.
-    pub async fn follow_epoch(&self) -> Result<Option<Epoch>, CallError> {
-        let mut get = ::redis::cmd("GET");
-        get.arg(keys::EPOCH);
-        let published = self.command::<Option<u64>>(get).await?.map(Epoch);
-        if let Some(epoch) = published {
-            self.scripts.adopt(epoch);
-        }
-        Ok(published)
     }
 
     async fn send(&self, command: Cmd) -> Result<Value, CallError> {
