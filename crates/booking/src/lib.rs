@@ -1,1 +1,11 @@
-//! placeholder
+//! The booking core: what is for sale (`catalog`, `layout`), which seats and
+//! places are free (`inventory`), who has set which aside (`holds`), and how
+//! that is shown (`seatmap`). Redis is fast and may forget; Postgres has the
+//! last word.
+
+pub mod holds;
+pub mod inventory;
+mod keys;
+mod scripts;
+
+pub use scripts::SCRIPTS;

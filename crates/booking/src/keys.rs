@@ -1,0 +1,61 @@
+//! Every Redis key of the booking core, and no other place spells one. The
+//! keys of an event share its hash tag, so that a script stays on one slot.
+
+use usher_base::EventId;
+use usher_base::redis::keys::{meta, of_event};
+
+/// Events that are published: hash of event id -> revision of its catalog.
+pub const PUBLISHED: &str = "usher:events";
+
+/// What every booking script gets as KEYS, in the order in which
+/// `lua/booking/record.lua` names them.
+pub fn of_scripts(event: EventId) -> [String; 11] {
+    [
+        meta(event),
+        seats(event),
+        of_event(event, "owner"),
+        of_event(event, "holds"),
+        of_event(event, "due"),
+        of_event(event, "perfan"),
+        tiers(event),
+        committing(event),
+        of_event(event, "closed"),
+        of_event(event, "sold"),
+        trail(event),
+    ]
+}
+
+/// Two bits a seat.
+pub fn seats(event: EventId) -> String {
+    of_event(event, "seats")
+}
+
+/// Standing tiers: `<index>` -> places taken, `<index>:cap` -> capacity.
+pub fn tiers(event: EventId) -> String {
+    of_event(event, "tiers")
+}
+
+/// Hold id -> packed record.
+pub fn holds(event: EventId) -> String {
+    of_event(event, "holds")
+}
+
+/// `<order> <hold>` -> when its commit began.
+pub fn committing(event: EventId) -> String {
+    of_event(event, "committing")
+}
+
+/// The stream of hold events: lossy, never proof.
+pub fn trail(event: EventId) -> String {
+    of_event(event, "trail")
+}
+
+/// The event as the edge shows it.
+pub fn catalog(event: EventId) -> String {
+    of_event(event, "catalog")
+}
+
+/// The event's seats, for ever the same under one version.
+pub fn layout(event: EventId) -> String {
+    of_event(event, "layout")
+}
