@@ -1,1 +1,25 @@
-//! placeholder
+//! The line: who stands where, exactly and fairly. Joining and returning,
+//! positions from bitmaps, presence, release and claim, the draw, queue tokens,
+//! waiting times, and bringing it all back after a loss of Redis.
+//!
+//! `Line` is the one handle on Redis, one method a script. `board` and
+//! `presence` turn bitmaps into positions and into who may be released; they are
+//! pure, as are `phase` and `draw`. `pg` is only opened by the leader.
+
+mod error;
+mod keys;
+mod line;
+mod phase;
+mod place;
+mod reply;
+mod scripts;
+
+pub use error::{ClaimError, JoinError, LeaderError, ReleaseError, TransferError};
+pub use line::{
+    Departed, Ended, JoinOrder, Joined, LeaseToken, Line, LineSettings, MAX_FANS_PER_LOOKUP,
+    MAX_LANES, MAX_NUMBERS_PER_RELEASE, Mode, OldPlace, ReleaseOrder, Released, ReleasedFan, Room,
+    SWEEP_AT_MOST, Swept, Was,
+};
+pub use phase::{Ordering, Phase, PhaseRefused};
+pub use place::{EndReason, Place, Session, SessionId};
+pub use scripts::SCRIPTS;

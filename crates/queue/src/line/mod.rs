@@ -1,0 +1,50 @@
+//! The line in Redis: one method per script, each idempotent, each with its own
+//! typed answer. `Line` is a cheap handle; who stands where is only in Redis.
+
+mod configure;
+mod ends;
+mod fans;
+mod leader;
+
+use usher_base::redis::{Invocation, Redis, Script};
+use usher_base::{EventId, FanId, Lane};
+
+use crate::keys;
+
+pub use configure::{LineSettings, Mode, Room};
+pub use ends::{Departed, Ended, Was};
+pub use fans::{JoinOrder, Joined, MAX_FANS_PER_LOOKUP, OldPlace};
+pub use leader::{
+    LeaseToken, MAX_NUMBERS_PER_RELEASE, ReleaseOrder, Released, ReleasedFan, SWEEP_AT_MOST, Swept,
+};
+
+/// Lanes that one event may have.
+pub const MAX_LANES: usize = 16;
+
+#[derive(Clone)]
+pub struct Line {
+    redis: Redis,
+}
+
+impl Line {
+    pub fn new(redis: Redis) -> Self {
+        Self { redis }
+    }
+
+    pub fn redis(&self) -> &Redis {
+        &self.redis
+    }
+
+    fn call(&self, script: &'static Script, event: EventId) -> Invocation<'_> {
+        self.redis.script(script).key(keys::meta(event))
+    }
+}
+
+/// Fans travel as their 16 raw bytes: a million of them are a sixth smaller so.
+fn raw(fan: &FanId) -> &[u8] {
+    fan.bytes().as_slice()
+}
+
+fn names(lanes: &[Lane]) -> Vec<&str> {
+    lanes.iter().map(Lane::as_str).collect()
+}

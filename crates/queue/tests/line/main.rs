@@ -1,0 +1,7 @@
+//! The line on a real Redis, one file per promise.
+#![allow(clippy::unwrap_used)]
+
+mod joining;
+mod releasing;
+mod room;
+mod sessions;
