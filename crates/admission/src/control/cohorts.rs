@@ -121,11 +121,6 @@ impl Cohorts {
             .sum()
     }
 
-    /// Whether anybody was released within the last so many seconds.
-    pub fn flowing(&self, now_ms: u64, seconds: f64) -> bool {
-        self.recent.back().is_some_and(|c| age_s(now_ms, c.at_ms) <= seconds)
-    }
-
     /// Mean pick-up delay in seconds (theta).
     pub fn pickup_s(&self) -> f64 {
         self.delay.mean_s()
@@ -167,7 +162,6 @@ mod tests {
         let pending = cohorts.pending(199_000, &tuning);
         assert!((20.0..60.0).contains(&pending), "P = {pending}");
         assert_eq!(cohorts.pending(199_000 + 121_000, &tuning), 0.0);
-        assert!(!cohorts.flowing(240_000, 30.0));
     }
 
     #[test]

@@ -19,8 +19,6 @@ use super::window::Window;
 
 /// Longest time between ticks that is believed, in seconds: a late tick never releases for the time it slept.
 const DT_MAX_S: f64 = 2.0;
-/// R is learned only while somebody was released within so many seconds.
-const FLOWING_S: f64 = 30.0;
 
 /// The outer loop's state. Serialised, it is the checkpoint; deserialised on another node, it goes on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,7 +86,7 @@ impl Controller {
         let sight = self.watch.look(now_ms, signals.is_some(), &self.tuning);
         let mut clause = Clause::SignalLost;
         if let Some(signals) = &signals {
-            self.observe_signals(now_ms, dt_s, signals, room, target_p99_ms);
+            self.observe_signals(dt_s, signals, room, target_p99_ms);
             clause = self.move_wanted(now_ms, dt_s, room, target_p99_ms);
         }
         let flow = self.flow(now_ms, room, clause);
@@ -126,13 +124,13 @@ impl Controller {
         }
     }
 
-    fn observe_signals(&mut self, now_ms: u64, dt_s: f64, signals: &Signals, room: &Room, target_p99_ms: f64) {
+    fn observe_signals(&mut self, dt_s: f64, signals: &Signals, room: &Room, target_p99_ms: f64) {
         self.window.push(signals, target_p99_ms, &self.tuning);
-        self.demand.observe(signals.requests, room.inside as f64, dt_s, &self.tuning);
-        if self.cohorts.flowing(now_ms, FLOWING_S) {
-            let begun: f64 = room.claims.iter().map(|c| f64::from(c.count)).sum();
-            self.demand.count_sessions(signals.requests, begun, dt_s);
-        }
+        let rejecting = self.window.reject_share(5) > self.tuning.ease_reject_share;
+        let inside = room.inside as f64;
+        self.demand.observe(signals.requests, inside, rejecting, dt_s, &self.tuning);
+        let begun: f64 = room.claims.iter().map(|c| f64::from(c.count)).sum();
+        self.demand.count_sessions(signals.requests, begun, f64::from(room.ends), dt_s);
         self.last.p99_ms = signals.p99_ms.unwrap_or(0.0);
         self.last.refused_share = signals.refused_share();
     }

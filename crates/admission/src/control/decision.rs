@@ -16,7 +16,7 @@ pub enum Clause {
     CutLatency,
     /// X* was cut: too many refused.
     CutRefusals,
-    /// X* eases off while some are refused.
+    /// X* comes down to what the backend does, or eases off, while it rejects some.
     Ease,
     /// X* stays: the backend is not asked for all of it yet.
     HoldUnused,
@@ -28,6 +28,8 @@ pub enum Clause {
     HoldAfterCut,
     /// X* stays: it is at its floor and p99 is still above the target. Raises the alarm.
     HoldFloor,
+    /// X* stays: the backend fails altogether, which says nothing about load.
+    HoldOutage,
     /// The door itself: not faster than a multiple of the steady rate.
     RateCap,
     /// The operator's minimum.
@@ -77,6 +79,7 @@ impl Clause {
             Self::HoldLatency => "Latency is close to the target: keeping the load.",
             Self::HoldAfterCut => "The last cut is still taking effect: keeping the load.",
             Self::HoldFloor => "Latency is not caused by load: look at the backend.",
+            Self::HoldOutage => "The backend fails most requests: keeping the load for when it is back.",
             Self::RateCap => "Filling up as fast as the door allows.",
             Self::MinRate => "The minimum rate set by the operator.",
             Self::MaxRate => "The maximum rate set by the operator.",

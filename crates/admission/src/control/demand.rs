@@ -24,9 +24,11 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Takes one tick with signals: first attempts/s, people inside.
-    pub fn observe(&mut self, requests: f64, inside: f64, dt_s: f64, tuning: &Tuning) {
-        self.requests.push(requests, dt_s, tuning.demand_ewma_s);
+    /// Takes one tick with signals: first attempts/s, people inside. While the backend rejects, fans are held up in
+    /// retries and make fewer first attempts than they would; lambda may then rise but not fall.
+    pub fn observe(&mut self, requests: f64, inside: f64, rejecting: bool, dt_s: f64, tuning: &Tuning) {
+        let floor = if rejecting { self.per_inside(tuning) * inside } else { 0.0 };
+        self.requests.push(requests.max(floor), dt_s, tuning.demand_ewma_s);
         self.inside.push(inside, dt_s, tuning.demand_ewma_s);
     }
 
@@ -35,12 +37,12 @@ impl Demand {
         self.ends.push(ends / dt_s, dt_s, tuning.ends_ewma_s);
     }
 
-    /// Counts requests against the sessions begun. Called only while people are being let in: in a pause requests
-    /// go on without new sessions, and R would seem to rise.
-    pub fn count_sessions(&mut self, requests: f64, begun: f64, dt_s: f64) {
+    /// Counts requests against sessions. A session counts half when it begins and half when it ends, as those inside
+    /// have on average made half of their requests; so neither a filling nor an emptying room shifts R much.
+    pub fn count_sessions(&mut self, requests: f64, begun: f64, ended: f64, dt_s: f64) {
         let keep = (-dt_s / SESSION_MEMORY_S).exp();
         self.requests_sum = self.requests_sum * keep + requests * dt_s;
-        self.sessions_sum = self.sessions_sum * keep + begun;
+        self.sessions_sum = self.sessions_sum * keep + (begun + ended) / 2.0;
     }
 
     /// Requests/s of one person inside (lambda), never 0.

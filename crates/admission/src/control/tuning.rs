@@ -41,13 +41,16 @@ pub struct Tuning {
     /// ... and this many seconds passed.
     pub deeper_after_s: f64,
 
+    /// Share of errors in a second that is an outage: it says nothing about load, so X* stays.
+    pub outage_error_share: f64,
+
     // Ease and grow.
     /// X* is multiplied by this each second while refusals go on.
     pub ease_factor: f64,
-    /// Share refused over 30 s above which X* eases.
-    pub ease_refused_share: f64,
-    /// Share refused over 30 s below which X* may grow.
-    pub grow_refused_share: f64,
+    /// Share rejected over 5 s (and over 30 s) above which X* eases.
+    pub ease_reject_share: f64,
+    /// Share rejected over 30 s below which X* may grow.
+    pub grow_reject_share: f64,
     /// Growth needs the limit to bind: 5 s goodput at least this share of X*.
     pub binding_share: f64,
     /// Growth needs p99 below this share of the target.
@@ -64,8 +67,8 @@ pub struct Tuning {
     pub grow_probing: f64,
     /// Where "close to the known saturation" begins, as its share.
     pub near_saturation: f64,
-    /// The known saturation is disproved after so many calm seconds at or above it (p99 low, nothing refused).
-    pub disprove_saturation_s: f64,
+    /// Goodput above this multiple of the known saturation shows that the backend has grown.
+    pub outgrown: f64,
     /// X* never grows above this multiple of the 10 s goodput (anti-windup).
     pub windup: f64,
 
@@ -175,9 +178,10 @@ impl Default for Tuning {
             realised_after_s: 60.0,
             deeper_fall: 0.3,
             deeper_after_s: 20.0,
+            outage_error_share: 0.5,
             ease_factor: 0.995,
-            ease_refused_share: 0.01,
-            grow_refused_share: 0.001,
+            ease_reject_share: 0.01,
+            grow_reject_share: 0.001,
             binding_share: 0.8,
             grow_p99_share: 0.9,
             grow_after_cut_s: 15.0,
@@ -185,13 +189,13 @@ impl Default for Tuning {
             unsaturated_p99_share: 0.6,
             grow_recovering: 0.02,
             grow_probing: 0.001,
-            near_saturation: 0.85,
-            disprove_saturation_s: 30.0,
+            near_saturation: 0.93,
+            outgrown: 1.05,
             windup: 1.4,
             demand_ewma_s: 20.0,
             inside_rise: 0.05,
             gap_gain: 0.1,
-            release_headroom: 2.0,
+            release_headroom: 1.8,
             ends_ewma_s: 10.0,
             claim_window_s: 120,
             pickup_prior_s: 8.0,
@@ -263,15 +267,16 @@ impl Tuning {
         )
     }
 
-    fn shares(&self) -> [Constant; 23] {
+    fn shares(&self) -> [Constant; 24] {
         [
             ("bad_refused_share", self.bad_refused_share),
             ("cut_to", self.cut_to),
             ("cut_floor", self.cut_floor),
             ("deeper_fall", self.deeper_fall),
+            ("outage_error_share", self.outage_error_share),
             ("ease_factor", self.ease_factor),
-            ("ease_refused_share", self.ease_refused_share),
-            ("grow_refused_share", self.grow_refused_share),
+            ("ease_reject_share", self.ease_reject_share),
+            ("grow_reject_share", self.grow_reject_share),
             ("binding_share", self.binding_share),
             ("grow_p99_share", self.grow_p99_share),
             ("grow_unsaturated", self.grow_unsaturated),
@@ -291,9 +296,10 @@ impl Tuning {
         ]
     }
 
-    fn factors(&self) -> [Constant; 5] {
+    fn factors(&self) -> [Constant; 6] {
         [
             ("realised_inside", self.realised_inside),
+            ("outgrown", self.outgrown),
             ("windup", self.windup),
             ("release_headroom", self.release_headroom),
             ("brake_p99", self.brake_p99),
@@ -301,12 +307,11 @@ impl Tuning {
         ]
     }
 
-    fn times(&self) -> [Constant; 11] {
+    fn times(&self) -> [Constant; 10] {
         [
             ("realised_after_s", self.realised_after_s),
             ("deeper_after_s", self.deeper_after_s),
             ("grow_after_cut_s", self.grow_after_cut_s),
-            ("disprove_saturation_s", self.disprove_saturation_s),
             ("demand_ewma_s", self.demand_ewma_s),
             ("ends_ewma_s", self.ends_ewma_s),
             ("pickup_prior_s", self.pickup_prior_s),

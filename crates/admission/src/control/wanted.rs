@@ -11,6 +11,8 @@ use super::window::Window;
 const WANTED_MIN: f64 = 0.5;
 /// A further cut waits until the ten seconds it is judged by lie after the last one.
 const CUT_APART_S: f64 = 10.0;
+/// X* rests for so many seconds after the last one in which the backend failed altogether.
+const OUTAGE_MEMORY_S: usize = 5;
 /// Seconds without trouble that end an episode.
 const CALM_S: usize = 30;
 
@@ -35,7 +37,6 @@ pub struct WantedRate {
     saturation: Option<f64>,
     episode: Option<Episode>,
     cut: Option<Cut>,
-    calm_at_saturation_s: f64,
     alarm: bool,
 }
 
@@ -62,7 +63,6 @@ impl WantedRate {
             saturation: None,
             episode: None,
             cut: None,
-            calm_at_saturation_s: 0.0,
             alarm: false,
         }
     }
@@ -84,17 +84,21 @@ impl WantedRate {
 
     /// Moves X* by one second's look and says by which clause.
     pub fn update(&mut self, present: Present<'_>, tuning: &Tuning) -> Clause {
-        self.follow_episode(present.window, tuning);
-        if present.window.bad(10) >= tuning.cut_bad_seconds {
-            if !self.cut_realised(&present, tuning) {
-                return self.ease_or(Clause::HoldAfterCut, &present, tuning);
-            }
+        let window = present.window;
+        self.follow_episode(window, tuning);
+        if window.failing(OUTAGE_MEMORY_S) {
+            return Clause::HoldOutage;
+        }
+        if window.bad(10) >= tuning.cut_bad_seconds && self.cut_realised(&present, tuning) {
             return self.cut(&present, tuning);
         }
-        if let Some(clause) = self.obstacle(&present, tuning) {
-            return self.ease_or(clause, &present, tuning);
+        if window.reject_share(5) > tuning.ease_reject_share {
+            return self.ease(&present, tuning);
         }
-        self.grow(&present, tuning)
+        match self.obstacle(&present, tuning) {
+            Some(clause) => clause,
+            None => self.grow(&present, tuning),
+        }
     }
 
     fn follow_episode(&mut self, window: &Window, tuning: &Tuning) {
@@ -122,28 +126,28 @@ impl WantedRate {
 
     fn cut(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
         let goodput = present.window.good_goodput();
-        let before = self.episode.as_ref().map_or(goodput, |e| e.goodput_before);
-        let floor = tuning.cut_floor * before;
-        let to = (tuning.cut_to * goodput).max(floor).max(WANTED_MIN);
+        let before = self.episode.as_ref().map_or(0.0, |e| e.goodput_before);
+        let to = (tuning.cut_to * goodput).max(tuning.cut_floor * before).max(WANTED_MIN);
+        let slow = present.window.slow(10) >= tuning.cut_bad_seconds;
         if to < self.wanted {
             self.wanted = to;
             self.saturation = Some(goodput);
             self.cut = Some(Cut { at_ms: present.now_ms, goodput });
-            return if present.window.slow(10) >= tuning.cut_bad_seconds {
-                Clause::CutLatency
-            } else {
-                Clause::CutRefusals
-            };
+            return if slow { Clause::CutLatency } else { Clause::CutRefusals };
         }
-        if present.window.slow(10) >= tuning.cut_bad_seconds {
+        if slow {
             self.alarm = true;
+            return Clause::HoldFloor;
         }
-        self.ease_or(Clause::HoldFloor, present, tuning)
+        self.ease(present, tuning)
     }
 
-    fn ease_or(&mut self, otherwise: Clause, present: &Present<'_>, tuning: &Tuning) -> Clause {
-        if present.window.refused_share(30) <= tuning.ease_refused_share {
-            return otherwise;
+    /// Rejects that go on although no more people are inside than wanted say that X* is a little too high. While
+    /// more are inside, they are the old crowd's, and the new X* is not to blame.
+    fn ease(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
+        let lasting = present.window.reject_share(30) > tuning.ease_reject_share;
+        if !(lasting && present.inside_as_wanted) {
+            return Clause::HoldRefusals;
         }
         self.wanted = (self.wanted * tuning.ease_factor.powf(present.dt_s)).max(WANTED_MIN);
         Clause::Ease
@@ -159,7 +163,7 @@ impl WantedRate {
         if since_cut_s < tuning.grow_after_cut_s {
             return Some(Clause::HoldAfterCut);
         }
-        if window.refused_share(30) >= tuning.grow_refused_share {
+        if window.reject_share(30) >= tuning.grow_reject_share {
             return Some(Clause::HoldRefusals);
         }
         if window.p99_ms(5) >= tuning.grow_p99_share * present.target_p99_ms {
@@ -170,8 +174,9 @@ impl WantedRate {
 
     fn grow(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
         let window = present.window;
+        // More than it ever did at saturation: the backend has grown, the old limit means nothing.
+        self.saturation = self.saturation.filter(|known| window.goodput(10) <= tuning.outgrown * known);
         let relaxed = window.p99_ms(5) < tuning.unsaturated_p99_share * present.target_p99_ms;
-        self.doubt_saturation(relaxed, window.goodput(10), present.dt_s, tuning);
         let speed = match self.saturation {
             None if relaxed => tuning.grow_unsaturated,
             Some(known) if self.wanted < tuning.near_saturation * known => tuning.grow_recovering,
@@ -181,19 +186,5 @@ impl WantedRate {
         let grown = (self.wanted * (1.0 + speed).powf(present.dt_s)).min(ceiling);
         self.wanted = self.wanted.max(grown);
         Clause::Grow
-    }
-
-    /// A backend that does all it was ever seen to do, and does it easily, has grown: forget the old limit.
-    fn doubt_saturation(&mut self, relaxed: bool, goodput: f64, dt_s: f64, tuning: &Tuning) {
-        let at_limit = self.saturation.is_some_and(|known| goodput >= tuning.near_saturation * known);
-        if !(relaxed && at_limit) {
-            self.calm_at_saturation_s = 0.0;
-            return;
-        }
-        self.calm_at_saturation_s += dt_s;
-        if self.calm_at_saturation_s >= tuning.disprove_saturation_s {
-            self.saturation = None;
-            self.calm_at_saturation_s = 0.0;
-        }
     }
 }

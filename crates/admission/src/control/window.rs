@@ -15,10 +15,14 @@ const SECONDS: usize = 30;
 pub struct Second {
     /// Requests/s answered well.
     pub completed: f64,
-    /// Requests/s rejected or failed.
-    pub refused: f64,
+    /// Requests/s rejected by the backend's own limit.
+    pub rejects: f64,
+    /// Requests/s that failed.
+    pub errors: f64,
     /// p99 in ms, 0 when nothing was answered.
     pub p99_ms: f64,
+    /// Most of it failed: an outage, which says nothing about load, so the second is neither slow nor refusing.
+    pub failing: bool,
     /// p99 was above the target.
     pub slow: bool,
     /// Too many were refused.
@@ -38,12 +42,16 @@ impl Window {
             self.seconds.pop_front();
         }
         let p99_ms = signals.p99_ms.unwrap_or(0.0);
+        let attempts = signals.completed + signals.rejects + signals.errors;
+        let failing = share(signals.errors, attempts) > tuning.outage_error_share;
         self.seconds.push_back(Second {
             completed: signals.completed,
-            refused: signals.rejects + signals.errors,
+            rejects: signals.rejects,
+            errors: signals.errors,
             p99_ms,
-            slow: p99_ms > target_p99_ms,
-            refusing: signals.refused_share() > tuning.bad_refused_share,
+            failing,
+            slow: !failing && p99_ms > target_p99_ms,
+            refusing: !failing && signals.refused_share() > tuning.bad_refused_share,
         });
     }
 
@@ -81,11 +89,20 @@ impl Window {
         share(sum, f64::from(count(self.last(seconds))))
     }
 
-    /// Share refused over the last so many seconds.
-    pub fn refused_share(&self, seconds: usize) -> f64 {
-        let refused: f64 = self.last(seconds).map(|s| s.refused).sum();
-        let completed: f64 = self.last(seconds).map(|s| s.completed).sum();
-        share(refused, refused + completed)
+    /// Share rejected by the backend's own limit over the last so many seconds: too much load, by its own word.
+    pub fn reject_share(&self, seconds: usize) -> f64 {
+        self.share_of(seconds, |s| s.rejects)
+    }
+
+    /// Whether the backend failed altogether within the last so many seconds.
+    pub fn failing(&self, seconds: usize) -> bool {
+        self.last(seconds).any(|s| s.failing)
+    }
+
+    fn share_of(&self, seconds: usize, what: impl Fn(&Second) -> f64) -> f64 {
+        let part: f64 = self.last(seconds).map(what).sum();
+        let whole: f64 = self.last(seconds).map(|s| s.completed + s.rejects + s.errors).sum();
+        share(part, whole)
     }
 }
 
@@ -120,6 +137,6 @@ mod tests {
             window.push(&signals, 600.0, &Tuning::default());
         }
         assert_eq!((window.bad(10), window.slow(10), window.bad(100)), (10, 0, 30));
-        assert!((window.refused_share(30) - 0.04).abs() < 1e-9);
+        assert!((window.reject_share(30) - 0.04).abs() < 1e-9);
     }
 }

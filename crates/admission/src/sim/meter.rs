@@ -1,0 +1,130 @@
+//! What the simulated world measures of itself each second: the signals and the room that a law is shown, and the
+//! row of truth that judgement and pictures are made from.
+
+use super::backend::{Counted, quantile_ms};
+use super::fans::Seats;
+use super::law::Answer;
+use crate::control::{ClaimAge, Room, Signals, Stock};
+
+/// One second of a run.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    /// Requests/s the backend could do.
+    pub(super) capacity: f64,
+    pub(super) goodput: f64,
+    pub(super) refused: f64,
+    pub(super) p99_ms: f64,
+    pub(super) inside: u64,
+    pub(super) wanted_inside: f64,
+    pub(super) wanted_requests: f64,
+    /// Decided rate, people/s.
+    pub(super) rate_per_s: f64,
+    pub(super) released: u32,
+    pub(super) alarm: bool,
+    pub(super) seats_free: u64,
+    pub(super) seats_sold: u64,
+    /// Fans who gave up for being refused, so far.
+    pub(super) gave_up: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    pub(super) rows: Vec<Row>,
+    pub(super) admitted: u64,
+    pub(super) found_nothing: u64,
+    pub(super) gave_up: u64,
+    pub(super) first_attempts: u32,
+    pub(super) released: u32,
+    inside: u64,
+    inside_without_hold: u64,
+    ends: u32,
+    claims: Vec<ClaimAge>,
+    first_holds: u32,
+    ended_without_hold: u32,
+}
+
+impl Meter {
+    pub(super) fn claimed(&mut self, age_s: u64) {
+        let age_s = age_s as u32;
+        self.admitted += 1;
+        self.inside += 1;
+        self.inside_without_hold += 1;
+        match self.claims.iter_mut().find(|c| c.age_s == age_s) {
+            Some(claim) => claim.count += 1,
+            None => self.claims.push(ClaimAge { age_s, count: 1 }),
+        }
+    }
+
+    pub(super) fn held(&mut self) {
+        self.first_holds += 1;
+        self.inside_without_hold -= 1;
+    }
+
+    pub(super) fn ended(&mut self, held: bool) {
+        self.inside -= 1;
+        self.ends += 1;
+        if !held {
+            self.inside_without_hold -= 1;
+            self.ended_without_hold += 1;
+        }
+    }
+
+    pub(super) fn signals(&self, counted: &mut Counted) -> Signals {
+        let counted = std::mem::take(counted);
+        let mut latencies_us = counted.latencies_us;
+        Signals {
+            requests: f64::from(self.first_attempts),
+            completed: latencies_us.len() as f64,
+            rejects: f64::from(counted.rejects),
+            errors: f64::from(counted.errors),
+            p50_ms: quantile_ms(&mut latencies_us, 0.5),
+            p99_ms: quantile_ms(&mut latencies_us, 0.99),
+            ..Signals::default()
+        }
+    }
+
+    pub(super) fn room(&self, waiting: u64, seats: Option<Seats>) -> Room {
+        Room {
+            waiting,
+            inside: self.inside,
+            ends: self.ends,
+            released: self.released,
+            claims: self.claims.clone(),
+            stock: seats.map(|seats| Stock {
+                free_seats: seats.free,
+                seats_per_order: seats.seats_per_order(),
+                inside_without_hold: self.inside_without_hold,
+                first_holds: self.first_holds,
+                ended_without_hold: self.ended_without_hold,
+            }),
+        }
+    }
+
+    pub(super) fn write_row(&mut self, capacity: f64, signals: &Signals, answer: &Answer, seats: Option<Seats>) {
+        let seats = seats.unwrap_or_default();
+        self.rows.push(Row {
+            capacity,
+            goodput: signals.completed,
+            refused: signals.rejects + signals.errors,
+            p99_ms: signals.p99_ms.unwrap_or(0.0),
+            inside: self.inside,
+            wanted_inside: answer.wanted_inside,
+            wanted_requests: answer.wanted_requests,
+            rate_per_s: answer.rate_per_s,
+            released: self.released,
+            alarm: answer.alarm,
+            seats_free: seats.free,
+            seats_sold: seats.sold,
+            gave_up: self.gave_up,
+        });
+    }
+
+    pub(super) fn next_second(&mut self) {
+        self.first_attempts = 0;
+        self.released = 0;
+        self.ends = 0;
+        self.claims.clear();
+        self.first_holds = 0;
+        self.ended_without_hold = 0;
+    }
+}
