@@ -25,6 +25,8 @@ export interface FeedOptions {
   /** Fetches the state once. */
   poll: () => Promise<PollOutcome>;
   onContact: (inContact: boolean) => void;
+  /** The stream is (again) open; whatever was sent meanwhile was missed. */
+  onOpen?: () => void;
   /** A socket that is silent for longer is dead; null when silence is normal. */
   silenceMs: number | null;
   openSocket?: (url: string) => WebSocket;
@@ -79,7 +81,10 @@ export class Feed {
     const socket = open(this.#options.url);
     this.#socket = socket;
     this.#heardAtMs = Date.now();
-    socket.addEventListener('open', () => this.#heard());
+    socket.addEventListener('open', () => {
+      this.#heard();
+      this.#options.onOpen?.();
+    });
     socket.addEventListener('message', (event) => this.#receive(String(event.data)));
     socket.addEventListener('close', () => this.#closed(socket));
   }
