@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 use serde::Deserialize;
@@ -155,21 +155,29 @@ pub async fn serve_asset(Path(file): Path<String>, request: HeaderMap) -> Respon
     let Some(plain) = Dist::get(&path) else {
         return (StatusCode::NOT_FOUND, "There is no such file.").into_response();
     };
-    let packed = accepts_gzip(&request).then(|| Dist::get(&format!("{path}.gz"))).flatten();
-    let mut headers = vec![
+    let packed = accepts_gzip(&request)
+        .then(|| Dist::get(&format!("{path}.gz")))
+        .flatten();
+    let mut headers = HeaderMap::from_iter([
         (header::CONTENT_TYPE, content_type(&file)),
-        (header::CACHE_CONTROL, KEEP_FOR_GOOD),
-        (header::VARY, "accept-encoding"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static(KEEP_FOR_GOOD),
+        ),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+    ]);
     let body = match packed {
         Some(packed) => {
-            headers.push((header::CONTENT_ENCODING, "gzip"));
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             packed.data
         }
         None => plain.data,
     };
-    (axum::response::AppendHeaders(headers), body.into_owned()).into_response()
+    (headers, body.into_owned()).into_response()
 }
 
 fn accepts_gzip(request: &HeaderMap) -> bool {
@@ -189,11 +197,13 @@ fn refuses(coding: &str) -> bool {
 }
 
 /// The kinds of file that the build makes; anything else is sent as bytes.
-fn content_type(file: &str) -> &'static str {
-    match file.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        _ => "application/octet-stream",
-    }
+fn content_type(file: &str) -> HeaderValue {
+    HeaderValue::from_static(
+        match file.rsplit_once('.').map(|(_, extension)| extension) {
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => "application/octet-stream",
+        },
+    )
 }

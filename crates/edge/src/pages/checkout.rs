@@ -19,12 +19,36 @@ impl PaymentMethod {
     /// All that the built-in test provider knows (DESIGN section 6).
     pub fn of_the_test_provider() -> Vec<Self> {
         [
-            ("pm_test_success", "Succeeds", "The payment goes through at once."),
-            ("pm_test_declined", "Is declined", "The bank says no; you keep your tickets and can try again."),
-            ("pm_test_action", "Needs confirmation", "The bank asks to confirm; the page follows until it is decided."),
-            ("pm_test_slow", "Is slow", "The payment goes through after some seconds."),
-            ("pm_test_timeout", "Times out", "The provider does not answer; the outcome is looked up."),
-            ("pm_test_lost_reply", "Loses the reply", "Paid, but the answer is lost; the outcome is looked up."),
+            (
+                "pm_test_success",
+                "Succeeds",
+                "The payment goes through at once.",
+            ),
+            (
+                "pm_test_declined",
+                "Is declined",
+                "The bank says no; you keep your tickets and can try again.",
+            ),
+            (
+                "pm_test_action",
+                "Needs confirmation",
+                "The bank asks to confirm; the page follows until it is decided.",
+            ),
+            (
+                "pm_test_slow",
+                "Is slow",
+                "The payment goes through after some seconds.",
+            ),
+            (
+                "pm_test_timeout",
+                "Times out",
+                "The provider does not answer; the outcome is looked up.",
+            ),
+            (
+                "pm_test_lost_reply",
+                "Loses the reply",
+                "Paid, but the answer is lost; the outcome is looked up.",
+            ),
         ]
         .into_iter()
         .map(|(id, label, explanation)| Self {

@@ -35,7 +35,8 @@ pub struct EventPage {
 
 impl EventPage {
     fn opens_later(&self) -> Option<Moment> {
-        self.opens_at
-            .filter(|opens_at| matches!(self.phase, Phase::Scheduled | Phase::Gathering) && *opens_at > self.now)
+        self.opens_at.filter(|opens_at| {
+            matches!(self.phase, Phase::Scheduled | Phase::Gathering) && *opens_at > self.now
+        })
     }
 }

@@ -33,3 +33,7 @@ pub use queue::{Place, QueuePage, SlipReason, Standing};
 pub use respond::{CONTENT_SECURITY_POLICY, respond};
 pub use seats::SeatsPage;
 
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -40,9 +40,15 @@ impl OrderStatus {
 
     const fn sentence(self) -> &'static str {
         match self {
-            Self::Pending => "This can take a few minutes. Your seats stay yours until it is decided; this page follows by itself.",
-            Self::Confirmed => "Bring the codes below on your phone or on paper. Each opens the door once.",
-            Self::Failed => "No money was taken. If your seats are still held you can try again from the checkout.",
+            Self::Pending => {
+                "This can take a few minutes. Your seats stay yours until it is decided; this page follows by itself."
+            }
+            Self::Confirmed => {
+                "Bring the codes below on your phone or on paper. Each opens the door once."
+            }
+            Self::Failed => {
+                "No money was taken. If your seats are still held you can try again from the checkout."
+            }
             Self::Cancelled => "Its tickets no longer open the door.",
             Self::Refunded => "The money is on its way back; its tickets no longer open the door.",
         }

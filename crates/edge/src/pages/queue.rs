@@ -101,7 +101,10 @@ impl QueuePage {
     /// A number is shown from when it is given until the turn comes.
     fn shows_place(&self) -> bool {
         self.place.number.is_some()
-            && matches!(Panel::of(&self.place), Panel::Waiting | Panel::Paused | Panel::Drawing)
+            && matches!(
+                Panel::of(&self.place),
+                Panel::Waiting | Panel::Paused | Panel::Drawing
+            )
     }
 
     const fn can_leave(&self) -> bool {
@@ -143,9 +146,15 @@ impl QueuePage {
 
     const fn reason_words(&self) -> &'static str {
         match self.place.reason {
-            Some(SlipReason::Paused) => "The line was paused for a while, so the wait became longer.",
-            Some(SlipReason::BackendSlowed) => "Buying takes longer than usual at the moment, so people are let in more slowly.",
-            Some(SlipReason::PeopleReturned) => "Some people ahead of you came back to their places, so the wait became longer.",
+            Some(SlipReason::Paused) => {
+                "The line was paused for a while, so the wait became longer."
+            }
+            Some(SlipReason::BackendSlowed) => {
+                "Buying takes longer than usual at the moment, so people are let in more slowly."
+            }
+            Some(SlipReason::PeopleReturned) => {
+                "Some people ahead of you came back to their places, so the wait became longer."
+            }
             None => "",
         }
     }
