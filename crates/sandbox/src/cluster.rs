@@ -25,20 +25,23 @@ pub(crate) const DATABASE: &str = "usher";
 pub(crate) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
 /// What every private server is started with.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 7] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_permissions=0700",
     "max_connections=200",
+    "max_wal_size=1GB",
     "timezone=UTC",
     "log_timezone=UTC",
     "lc_messages=C",
 ];
 /// Tests give up durability for speed, and shared memory outside of their folder for cleanliness.
-const QUICK_SETTINGS: [&str; 5] = [
+const QUICK_SETTINGS: [&str; 7] = [
     "fsync=off",
     "full_page_writes=off",
     "synchronous_commit=off",
     "shared_buffers=32MB",
+    "wal_recycle=off",
+    "wal_init_zero=off",
     "dynamic_shared_memory_type=mmap",
 ];
 #[cfg(target_os = "macos")]
@@ -111,10 +114,10 @@ impl Cluster {
             .args(["--username=usher", "--pwfile=password"])
             .args(["--auth=scram-sha-256", "--encoding=UTF8"])
             .args([&format!("--locale={LOCALE}"), "--lc-messages=C"])
-            .arg("--wal-segsize=1") // megabytes: less to copy for each test
             .arg("--no-instructions");
         if !durable {
-            initdb.arg("--no-sync");
+            // In megabytes: less to copy for each test.
+            initdb.args(["--no-sync", "--wal-segsize=1"]);
         }
         let output = initdb.output().doing(|| "run initdb".into())?;
         if !output.status.success() {

@@ -21,7 +21,7 @@ use crate::{
     cluster::{Cluster, ClusterServer, DATABASE, Installation},
     error::{Doing, Result, SandboxError},
     launch,
-    place::{self, RunDir},
+    place::{self, Medium, RunDir},
     processes::{children_of, wait_until_still},
     server_user::ServerUser,
     template,
@@ -52,8 +52,13 @@ impl Postgres {
     /// A server of its own with the migrated database `usher`, forgotten when dropped.
     pub async fn start(options: PostgresOptions) -> Result<Self> {
         let installation = Installation::find()?;
-        let run = RunDir::create(&installation.user)?;
-        let mut cluster = template::copy_to(installation, run.path().join("db")).await?;
+        let medium = if options.durable {
+            Medium::Disk
+        } else {
+            Medium::Memory
+        };
+        let run = RunDir::create(&installation.user, medium)?;
+        let mut cluster = template::copy_to(installation, medium, run.path().join("db")).await?;
         cluster.durable = options.durable;
         Self::launch(ClusterServer { cluster, run }, None).await
     }
@@ -61,7 +66,7 @@ impl Postgres {
     /// A lasting, durable server whose data are in `folder`, made and migrated as needed.
     pub async fn persistent(folder: &Path) -> Result<Self> {
         let installation = Installation::find()?;
-        let run = RunDir::create(&installation.user)?;
+        let run = RunDir::create(&installation.user, Medium::Memory)?;
         let folder = lasting_folder(folder, &installation.user)?;
         let claim = place::claim(&folder)?;
         let cluster = place::blocking(move || {
@@ -136,24 +141,25 @@ impl Postgres {
 
     /// One more migrated database in the same server; returns its URL.
     pub async fn migrated_database(&self) -> Result<String> {
-        self.create_database("template1").await
-    }
-
-    /// One more database without any table; returns its URL.
-    pub async fn empty_database(&self) -> Result<String> {
-        self.create_database("template0").await
-    }
-
-    async fn create_database(&self, template: &'static str) -> Result<String> {
         let number = self.further_databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("usher_{}_{number}", std::process::id());
         let mut usher = PgConnection::connect(&self.url()).await?;
-        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
-        sqlx::raw_sql(AssertSqlSafe(create))
+        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
             .execute(&mut usher)
             .await?;
         usher.close().await?;
         Ok(self.server.cluster.url(self.port, &name))
+    }
+
+    /// One more database without any table; returns its URL.
+    pub async fn empty_database(&self) -> Result<String> {
+        let url = self.migrated_database().await?;
+        let mut database = PgConnection::connect(&url).await?;
+        sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+            .execute(&mut database)
+            .await?;
+        database.close().await?;
+        Ok(url)
     }
 
     /// Ends the server and all of its processes at once; returns when it is dead.
@@ -290,7 +296,8 @@ fn lasting_folder(wished: &Path, user: &ServerUser) -> Result<PathBuf> {
         return Ok(wished);
     }
     let name = digest::digest(&digest::SHA256, wished.as_os_str().as_encoded_bytes());
-    let instead = place::root()?.join(format!("p-{}", hex::encode(&name.as_ref()[..6])));
+    let instead =
+        place::root(Medium::Disk)?.join(format!("p-{}", hex::encode(&name.as_ref()[..6])));
     tracing::warn!(
         "postgres runs as the user {} and cannot enter {}, so the database is kept in {}",
         user.name,

@@ -14,7 +14,7 @@ use crate::{
     child::OwnedChild,
     error::{Doing, Result},
     launch::{self, Answer, Server},
-    place::{self, RunDir},
+    place::{self, Medium, RunDir},
     programs,
     server_user::ServerUser,
 };
@@ -56,7 +56,7 @@ impl Redis {
         };
         let server = RedisServer {
             program: programs::redis_server()?,
-            run: RunDir::create(&ServerUser::myself())?,
+            run: RunDir::create(&ServerUser::myself(), Medium::Memory)?,
             options,
         };
         let (port, child) = launch::on_a_free_port(&server).await?;

@@ -16,21 +16,25 @@ use crate::{
     cluster::{Cluster, ClusterServer, DATABASE, Installation, MIGRATOR},
     error::{Doing, Result},
     launch,
-    place::{self, RunDir},
+    place::{self, Medium, RunDir},
 };
 
 /// Raise it when a template is made in another way than before.
-const FORMAT: u8 = 1;
-/// Older templates, of migrations that have changed since, go away beyond this many.
-const TEMPLATES_KEPT: usize = 6;
+const FORMAT: u8 = 3;
+/// Older templates, of migrations that have changed since, go away beyond this many (20 MB each).
+const TEMPLATES_KEPT: usize = 3;
 const PREFIX: &str = "t-";
 /// Holds the number of files, written last: a template without it, or with files
 /// missing (temporary folders get tidied), is made again.
 const COUNT_FILE: &str = "count";
 
 /// Copies the template into `folder`, making it first if need be.
-pub(crate) async fn copy_to(installation: Installation, folder: PathBuf) -> Result<Cluster> {
-    let root = place::root()?;
+pub(crate) async fn copy_to(
+    installation: Installation,
+    medium: Medium,
+    folder: PathBuf,
+) -> Result<Cluster> {
+    let root = place::root(medium)?;
     let template = root.join(format!("{PREFIX}{}", fingerprint(&installation)));
     let lock_path = template.with_extension("lock");
     loop {
@@ -41,7 +45,7 @@ pub(crate) async fn copy_to(installation: Installation, folder: PathBuf) -> Resu
         drop(shared);
         let alone = lock(lock_path.clone(), Lock::Alone).await?;
         if !is_whole(&template) {
-            make(installation.clone(), template.clone()).await?;
+            make(installation.clone(), medium, template.clone()).await?;
             forget_old_ones(&root);
         }
         drop(alone);
@@ -106,8 +110,8 @@ fn count_files(dir: &Path) -> std::io::Result<u64> {
 }
 
 /// Makes it aside and then renames, so that nobody ever sees half of one.
-async fn make(installation: Installation, template: PathBuf) -> Result<()> {
-    let run = RunDir::create(&installation.user)?;
+async fn make(installation: Installation, medium: Medium, template: PathBuf) -> Result<()> {
+    let run = RunDir::create(&installation.user, medium)?;
     let aside = run.path().join("template");
     let cluster = {
         let aside = aside.clone();
@@ -128,18 +132,19 @@ async fn make(installation: Installation, template: PathBuf) -> Result<()> {
     fs::rename(&aside, &template).doing(finish)
 }
 
-/// Migrates template1 as well, from which `CREATE DATABASE` copies, so that further
-/// migrated databases are one statement; template0 stays for empty ones.
+/// Leaves two databases, both migrated: `usher`, and template1 from which `CREATE DATABASE`
+/// copies, so that a further one is one statement. Each is 300 files that every test copies.
 async fn fill(cluster: &Cluster, port: u16) -> Result<()> {
     cluster.run_migrations(port, "template1").await?;
     let mut template1 = PgConnection::connect(&cluster.url(port, "template1")).await?;
-    sqlx::raw_sql("CREATE DATABASE usher")
-        .execute(&mut template1)
-        .await?;
-    // Nobody uses it, and every test would copy its 300 files.
-    sqlx::raw_sql("DROP DATABASE postgres")
-        .execute(&mut template1)
-        .await?;
+    for statement in [
+        "CREATE DATABASE usher",
+        "DROP DATABASE postgres",
+        "ALTER DATABASE template0 IS_TEMPLATE false",
+        "DROP DATABASE template0",
+    ] {
+        sqlx::raw_sql(statement).execute(&mut template1).await?;
+    }
     template1.close().await?;
     Ok(())
 }
