@@ -13,7 +13,7 @@ local newest = tonumber(redis.call('HGET', KEYS[2], fan) or '0')
 if gen < newest then return {'replaced'} end
 local last = redis.call('ZREVRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
 redis.call('HSET', KEYS[2], fan, gen + 1)
-redis.call('ZADD', KEYS[3], math.max(now, tonumber(last or '0')), fan)
+redis.call('ZADD', KEYS[3], math.max(now, tonumber(last or '0')), fan .. (gen + 1))
 for _, old in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now - tonumber(ARGV[3]), 'LIMIT', 0, MAX_FORGOTTEN)) do
   redis.call('ZREM', KEYS[3], old)
 end

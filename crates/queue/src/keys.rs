@@ -53,7 +53,7 @@ of_event!(
     missed,
     /// Hash fan -> generation of the place, for places that moved to another device.
     gens,
-    /// Sorted set fan -> when the place moved (ms), told to the edges.
+    /// Sorted set `fan generation` -> when the place moved (ms), told to the edges.
     moved,
     /// The lease: the token of who may release.
     leader,

@@ -6,20 +6,33 @@
 //! `presence` turn bitmaps into positions and into who may be released; they are
 //! pure, as are `phase` and `draw`. `pg` is only opened by the leader.
 
+mod bitmap;
+mod board;
+mod boards;
 mod error;
 mod keys;
 mod line;
 mod phase;
 mod place;
+mod presence;
 mod reply;
 mod scripts;
+mod token;
 
+pub use bitmap::Bitmap;
+pub use board::Board;
+pub use boards::{
+    Boards, Changes, Cursor, EndedSessions, EventBoard, EventState, LaneBoard, Moved, SessionEnd,
+    Totals,
+};
 pub use error::{ClaimError, JoinError, LeaderError, ReleaseError, TransferError};
 pub use line::{
-    Departed, Ended, JoinOrder, Joined, LeaseToken, Line, LineSettings, MAX_FANS_PER_LOOKUP,
-    MAX_LANES, MAX_NUMBERS_PER_RELEASE, Mode, OldPlace, ReleaseOrder, Released, ReleasedFan, Room,
-    SWEEP_AT_MOST, Swept, Was,
+    Departed, EdgeId, Ended, HERE_FADES_AFTER, JoinOrder, Joined, LeaseToken, Line, LineSettings,
+    MAX_FANS_PER_LOOKUP, MAX_LANES, MAX_NUMBERS_PER_RELEASE, Mode, OldPlace, ReleaseOrder,
+    Released, ReleasedFan, Room, SWEEP_AT_MOST, Snapshot, Swept, Was,
 };
 pub use phase::{Ordering, Phase, PhaseRefused};
 pub use place::{EndReason, Place, Session, SessionId};
+pub use presence::{MAX_GRACE_MINUTES, Presence};
 pub use scripts::SCRIPTS;
+pub use token::{ACCESS_TYP, AccessClaims, QUEUE_TOKEN_LIFETIME, QUEUE_TYP, QueueClaims};

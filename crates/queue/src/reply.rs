@@ -60,12 +60,6 @@ impl Reply {
         self.integer().map(Timestamp::from_millis)
     }
 
-    /// A score of a sorted set; RESP3 sends those as doubles or text.
-    pub fn score_time(&mut self) -> Read<Timestamp> {
-        let score: f64 = self.next("a score")?;
-        Ok(Timestamp::from_millis(score as i64))
-    }
-
     pub fn number(&mut self) -> Read<Number> {
         self.next("a number").map(Number)
     }

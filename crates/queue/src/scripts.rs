@@ -27,6 +27,7 @@ scripts! {
     SWEEP "sweep",
     CONFIGURE "configure",
     BOARD "board",
+    CHANGES "changes",
     HERE "here",
     EDGES "edges",
 }

@@ -4,6 +4,7 @@
 mod configure;
 mod ends;
 mod fans;
+mod here;
 mod leader;
 
 use usher_base::redis::{Invocation, Redis, Script};
@@ -14,6 +15,7 @@ use crate::keys;
 pub use configure::{LineSettings, Mode, Room};
 pub use ends::{Departed, Ended, Was};
 pub use fans::{JoinOrder, Joined, MAX_FANS_PER_LOOKUP, OldPlace};
+pub use here::{EdgeId, HERE_FADES_AFTER, Snapshot};
 pub use leader::{
     LeaseToken, MAX_NUMBERS_PER_RELEASE, ReleaseOrder, Released, ReleasedFan, SWEEP_AT_MOST, Swept,
 };

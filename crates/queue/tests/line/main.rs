@@ -1,6 +1,7 @@
 //! The line on a real Redis, one file per promise.
 #![allow(clippy::unwrap_used)]
 
+mod boards;
 mod joining;
 mod releasing;
 mod room;

@@ -1,0 +1,182 @@
+//! The two tokens of the line. The queue token proves a place and never opens
+//! the shop; the access token opens it for one session. Both are for one event.
+
+use std::time::Duration;
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use usher_base::signing::{Expected, SigningKeys, TokenError};
+use usher_base::{Epoch, EventId, FanId, Lane, Number, Timestamp};
+
+use crate::line::OldPlace;
+use crate::place::{Session, SessionId};
+
+pub const QUEUE_TYP: &str = "queue";
+pub const ACCESS_TYP: &str = "access";
+/// A place may have to outlast days of gathering.
+pub const QUEUE_TOKEN_LIFETIME: Duration = Duration::from_secs(14 * 24 * 3600);
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueClaims {
+    pub sub: FanId,
+    pub lane: Lane,
+    /// Once it is known: not while gathering for a draw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<Number>,
+    /// Of Redis's memory when the token was made.
+    pub epoch: Epoch,
+    /// Raised when the place moves to another device; the highest seen wins.
+    #[serde(rename = "gen", default)]
+    pub generation: u32,
+}
+
+impl QueueClaims {
+    /// What a join is told, so that the place can be restored.
+    pub fn old_place(&self) -> Option<OldPlace> {
+        let epoch = self.epoch;
+        self.number.map(|number| OldPlace { number, epoch })
+    }
+
+    pub fn issue(
+        &self,
+        keys: &SigningKeys,
+        event: EventId,
+        now: Timestamp,
+        rng: &mut impl Rng,
+    ) -> String {
+        let audience = event.to_string();
+        let to = Expected {
+            typ: QUEUE_TYP,
+            audience: &audience,
+        };
+        keys.sign_token(to, self, now, now.plus(QUEUE_TOKEN_LIFETIME), rng)
+    }
+
+    pub fn verify(
+        keys: &SigningKeys,
+        event: EventId,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Self, TokenError> {
+        let audience = event.to_string();
+        let expected = Expected {
+            typ: QUEUE_TYP,
+            audience: &audience,
+        };
+        keys.verify_token(token, expected, now)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    pub sub: FanId,
+    pub session: SessionId,
+    pub lane: Lane,
+    pub number: Number,
+}
+
+impl AccessClaims {
+    pub fn of(fan: FanId, session: &Session) -> Self {
+        Self {
+            sub: fan,
+            session: session.id,
+            lane: session.lane.clone(),
+            number: session.number,
+        }
+    }
+
+    /// Alive until `ends_at`; a session that was prolonged gets another token.
+    pub fn issue(
+        &self,
+        keys: &SigningKeys,
+        event: EventId,
+        now: Timestamp,
+        ends_at: Timestamp,
+        rng: &mut impl Rng,
+    ) -> String {
+        let audience = event.to_string();
+        let to = Expected {
+            typ: ACCESS_TYP,
+            audience: &audience,
+        };
+        keys.sign_token(to, self, now, ends_at, rng)
+    }
+
+    pub fn verify(
+        keys: &SigningKeys,
+        event: EventId,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Self, TokenError> {
+        let audience = event.to_string();
+        let expected = Expected {
+            typ: ACCESS_TYP,
+            audience: &audience,
+        };
+        keys.verify_token(token, expected, now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+    use usher_base::signing::generate_jwk_set;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_255_200_000);
+
+    fn keys() -> SigningKeys {
+        let set = generate_jwk_set(&mut StdRng::seed_from_u64(1));
+        SigningKeys::from_jwk_set(&set, "https://usher.example").unwrap()
+    }
+
+    fn claims(number: Option<Number>) -> QueueClaims {
+        QueueClaims {
+            sub: FanId::from_bytes([3; 16]),
+            lane: Lane::main(),
+            number,
+            epoch: Epoch(4),
+            generation: 2,
+        }
+    }
+
+    #[test]
+    fn a_queue_token_carries_the_place() {
+        let (keys, event) = (keys(), EventId::new(NOW));
+        let mut rng = StdRng::seed_from_u64(2);
+        for number in [None, Some(Number(7))] {
+            let token = claims(number).issue(&keys, event, NOW, &mut rng);
+            let read = QueueClaims::verify(&keys, event, &token, NOW).unwrap();
+            assert_eq!(read, claims(number));
+        }
+    }
+
+    #[test]
+    fn the_two_tokens_and_two_events_are_never_mixed_up() {
+        let (keys, event) = (keys(), EventId::new(NOW));
+        let other = EventId::new(NOW.plus(Duration::from_secs(1)));
+        let mut rng = StdRng::seed_from_u64(2);
+        let queue = claims(Some(Number(7))).issue(&keys, event, NOW, &mut rng);
+        let wrong = AccessClaims::verify(&keys, event, &queue, NOW);
+        // Read as an access token it lacks the session, whatever its kind.
+        assert!(wrong.is_err());
+        let session = Session {
+            id: SessionId::of(event, &Lane::main(), Number(7)),
+            lane: Lane::main(),
+            number: Number(7),
+            ends_at: NOW.plus(Duration::from_secs(900)),
+        };
+        let access = AccessClaims::of(FanId::from_bytes([3; 16]), &session);
+        let token = access.issue(&keys, event, NOW, session.ends_at, &mut rng);
+        assert_eq!(AccessClaims::verify(&keys, event, &token, NOW), Ok(access));
+        let foreign = AccessClaims::verify(&keys, other, &token, NOW);
+        assert_eq!(foreign, Err(TokenError::WrongAudience));
+        let late = session.ends_at.plus(Duration::from_secs(6));
+        let expired = AccessClaims::verify(&keys, event, &token, late);
+        assert_eq!(expired, Err(TokenError::Expired));
+        assert!(QueueClaims::verify(&keys, event, &token, NOW).is_err());
+    }
+}
