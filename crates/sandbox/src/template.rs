@@ -36,7 +36,8 @@ pub(crate) async fn copy_to(
 ) -> Result<Cluster> {
     let root = place::root(medium)?;
     let template = root.join(format!("{PREFIX}{}", fingerprint(&installation)));
-    let lock_path = template.with_extension("lock");
+    // One lock for all templates: making one is rare and takes a second.
+    let lock_path = root.join("templates.lock");
     loop {
         let shared = lock(lock_path.clone(), Lock::Shared).await?;
         if is_whole(&template) {
@@ -162,6 +163,7 @@ fn fingerprint(installation: &Installation) -> String {
     hex::encode(&context.finish().as_ref()[..6])
 }
 
+/// Only under the lock that keeps everybody else from copying.
 fn forget_old_ones(root: &Path) {
     let Ok(entries) = fs::read_dir(root) else {
         return;
@@ -178,10 +180,7 @@ fn forget_old_ones(root: &Path) {
         .collect();
     templates.sort_by_key(|(made, _)| std::cmp::Reverse(*made));
     for (_, template) in templates.into_iter().skip(TEMPLATES_KEPT) {
-        // Somebody who copies from it right now holds its lock; then it stays.
-        let free =
-            File::open(template.with_extension("lock")).is_ok_and(|lock| lock.try_lock().is_ok());
-        if free && let Err(error) = fs::remove_dir_all(&template) {
+        if let Err(error) = fs::remove_dir_all(&template) {
             tracing::debug!(%error, "an old database template stays for now");
         }
     }

@@ -166,6 +166,46 @@ async fn servers_are_in_groups_of_their_own() {
     kill(pid, None::<Signal>).unwrap();
 }
 
+/// The kernel ties a child to the thread that forked it, and a runtime's threads come and go.
+#[test]
+fn servers_outlive_the_thread_that_started_them() {
+    let start = || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(Sandbox::redis_only()).unwrap()
+    };
+    let redis = std::thread::spawn(start).join().unwrap();
+    assert!(is_alive(&redis.pid().to_string()));
+    redis::Client::open(redis.url())
+        .unwrap()
+        .get_connection()
+        .unwrap();
+}
+
+/// A machine has few of these segments, and a killed postgres cannot give its own back.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_killed_postgres_leaves_no_shared_memory() {
+    let segments = || std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    let has = |id: &str| {
+        let in_line = |line: &str| line.split_whitespace().nth(1) == Some(id);
+        segments().lines().any(in_line)
+    };
+    let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
+    let file = postgres.data_folder().join("data/postmaster.pid");
+    let file = std::fs::read_to_string(file).unwrap();
+    let id = file
+        .lines()
+        .nth(6)
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap();
+    assert!(has(id));
+    postgres.kill_9().await.unwrap();
+    drop(postgres);
+    assert!(!has(id));
+}
+
 /// Starts a postgres and says its URL, whose password tells templates apart.
 async fn say_url() {
     let postgres = Postgres::start(PostgresOptions::default()).await.unwrap();
