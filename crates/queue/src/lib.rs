@@ -9,6 +9,7 @@
 mod bitmap;
 mod board;
 mod boards;
+pub mod draw;
 mod error;
 mod keys;
 mod line;
