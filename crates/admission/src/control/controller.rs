@@ -10,7 +10,7 @@ use super::demand::Demand;
 use super::loss::{Sight, SignalWatch};
 use super::pacing::Pacer;
 use super::policy::{Mode, Policy};
-use super::room::{Room, Stock};
+use super::room::Room;
 use super::signals::Signals;
 use super::stock::StockRule;
 use super::tuning::{Tuning, TuningError};
@@ -27,7 +27,7 @@ pub struct Controller {
     last_tick_ms: Option<u64>,
     window: Window,
     demand: Demand,
-    cohorts: Cohorts,
+    claims: Cohorts,
     wanted: WantedRate,
     wanted_inside: f64,
     stock: StockRule,
@@ -59,11 +59,11 @@ impl Controller {
         Ok(Self {
             last_tick_ms: None,
             window: Window::default(),
-            cohorts: Cohorts::new(&tuning),
+            claims: Cohorts::new(tuning.claims),
             wanted_inside: wanted.get() / demand.per_inside(&tuning),
             wanted,
             demand,
-            stock: StockRule::default(),
+            stock: StockRule::new(&tuning),
             watch: SignalWatch::default(),
             pacer: Pacer::default(),
             last: LastSeen::default(),
@@ -117,10 +117,10 @@ impl Controller {
     }
 
     fn observe_room(&mut self, now_ms: u64, dt_s: f64, room: &Room) {
-        self.cohorts.observe(now_ms, dt_s, room.released, &room.claims, &self.tuning);
+        self.claims.observe(now_ms, dt_s, room.released, &room.claims);
         self.demand.ended(f64::from(room.ends), dt_s, &self.tuning);
         if let Some(stock) = &room.stock {
-            self.stock.observe(stock, &self.tuning);
+            self.stock.observe(now_ms, dt_s, room, stock);
         }
     }
 
@@ -130,7 +130,7 @@ impl Controller {
         let inside = room.inside as f64;
         self.demand.observe(signals.requests, inside, rejecting, dt_s, &self.tuning);
         let begun: f64 = room.claims.iter().map(|c| f64::from(c.count)).sum();
-        self.demand.count_sessions(signals.requests, begun, f64::from(room.ends), dt_s);
+        self.demand.count_sessions(signals.requests, begun, dt_s);
         self.last.p99_ms = signals.p99_ms.unwrap_or(0.0);
         self.last.refused_share = signals.refused_share();
     }
@@ -154,7 +154,7 @@ impl Controller {
 
     /// The rate that keeps the wanted number of people inside, capped at a multiple of the steady one.
     fn flow(&self, now_ms: u64, room: &Room, clause: Clause) -> Release {
-        let come = 1.0 - self.cohorts.no_show(&self.tuning);
+        let come = self.claims.share();
         let gap = self.wanted_inside - self.expected_inside(now_ms, room);
         let wanted = (self.demand.ends_per_s() + self.tuning.gap_gain * gap) / come;
         let steady = self.wanted.get() / (self.demand.per_session(&self.tuning) * come);
@@ -168,8 +168,8 @@ impl Controller {
     }
 
     fn expected_inside(&self, now_ms: u64, room: &Room) -> f64 {
-        let arriving = self.cohorts.pending(now_ms, &self.tuning);
-        let leaving = self.demand.ends_per_s() * self.cohorts.pickup_s();
+        let arriving = self.claims.expected(now_ms);
+        let leaving = self.demand.ends_per_s() * self.claims.delay_s();
         (room.inside as f64 + arriving - leaving).max(0.0)
     }
 
@@ -217,7 +217,7 @@ impl Controller {
         let max = self.tuning.release_max_per_s;
         let mut release = self.pacer.take(chosen.rate_per_s, dt_s, max);
         let mut clause = chosen.clause;
-        let pending = self.cohorts.pending(now_ms, &self.tuning);
+        let pending = self.claims.expected(now_ms);
         if let Some(cap) = policy.max_inside {
             let places = self.places(cap as f64 - room.inside as f64 - pending);
             if places < release {
@@ -225,7 +225,7 @@ impl Controller {
             }
         }
         if let Some(stock) = &room.stock {
-            let places = self.places_for_stock(stock, pending);
+            let places = self.places(self.stock.places(now_ms, stock, pending, &self.tuning));
             if places < release || stock.free_seats == 0 {
                 let sold_out = stock.free_seats == 0;
                 clause = if sold_out { Clause::SoldOut } else { Clause::Stock };
@@ -242,14 +242,9 @@ impl Controller {
         (release, clause)
     }
 
-    fn places_for_stock(&self, stock: &Stock, pending: f64) -> u32 {
-        let crowd = stock.inside_without_hold as f64 + pending;
-        self.places(self.stock.room_for(stock, &self.tuning) - crowd)
-    }
-
     /// How many to release so that so many come.
     fn places(&self, people: f64) -> u32 {
-        let come = 1.0 - self.cohorts.no_show(&self.tuning);
+        let come = self.claims.share();
         (people / come).floor().clamp(0.0, f64::from(u32::MAX)) as u32
     }
 
@@ -260,13 +255,13 @@ impl Controller {
             wanted_inside: self.wanted_inside,
             inside: room.inside,
             expected_inside: self.expected_inside(now_ms, room),
-            pending: self.cohorts.pending(now_ms, &self.tuning),
-            no_show: self.cohorts.no_show(&self.tuning),
-            pickup_s: self.cohorts.pickup_s(),
+            pending: self.claims.expected(now_ms),
+            no_show: 1.0 - self.claims.share(),
+            pickup_s: self.claims.delay_s(),
             requests_per_inside: self.demand.per_inside(&self.tuning),
             requests_per_session: self.demand.per_session(&self.tuning),
             ends_per_s: self.demand.ends_per_s(),
-            hold_share: self.stock.hold_share(&self.tuning),
+            hold_share: self.stock.hold_share(),
             goodput_per_s: self.window.goodput(10),
             p99_ms: self.last.p99_ms,
             target_p99_ms,

@@ -12,6 +12,8 @@ const PRIOR_PEOPLE: f64 = 5.0;
 const PRIOR_SESSIONS: f64 = 50.0;
 /// Time constant of R in seconds: several sessions long.
 const SESSION_MEMORY_S: f64 = 600.0;
+/// About half a session, in seconds.
+const HALF_SESSION_S: f64 = 60.0;
 
 /// Estimates of demand.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +21,7 @@ pub struct Demand {
     requests: Ewma,
     inside: Ewma,
     ends: Ewma,
+    begun: Ewma,
     requests_sum: f64,
     sessions_sum: f64,
 }
@@ -37,12 +40,13 @@ impl Demand {
         self.ends.push(ends / dt_s, dt_s, tuning.ends_ewma_s);
     }
 
-    /// Counts requests against sessions. A session counts half when it begins and half when it ends, as those inside
-    /// have on average made half of their requests; so neither a filling nor an emptying room shifts R much.
-    pub fn count_sessions(&mut self, requests: f64, begun: f64, ended: f64, dt_s: f64) {
+    /// Counts requests against sessions begun, these later by about half a session: requests follow the beginning,
+    /// and a filling room would make sessions look short. Ends would mislead where fans leave silently.
+    pub fn count_sessions(&mut self, requests: f64, begun: f64, dt_s: f64) {
         let keep = (-dt_s / SESSION_MEMORY_S).exp();
+        self.begun.push(begun / dt_s, dt_s, HALF_SESSION_S);
         self.requests_sum = self.requests_sum * keep + requests * dt_s;
-        self.sessions_sum = self.sessions_sum * keep + (begun + ended) / 2.0;
+        self.sessions_sum = self.sessions_sum * keep + self.begun.get() * dt_s;
     }
 
     /// Requests/s of one person inside (lambda), never 0.

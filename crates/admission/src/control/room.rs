@@ -3,12 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Claims that arrived the same number of whole seconds after their release.
+/// People who took the same number of whole seconds from one stage to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClaimAge {
-    /// Whole seconds from release to claim.
+pub struct AgeCount {
+    /// Whole seconds from release to claim, or from claim to first hold.
     pub age_s: u32,
-    /// Fans.
+    /// People.
     pub count: u32,
 }
 
@@ -24,8 +24,8 @@ pub struct Room {
     pub ends: u32,
     /// Fans really released since the last tick (fewer than decided when fewer were there).
     pub released: u32,
-    /// Claims since the last tick by their age; at most one entry an age counts, up to the claim window.
-    pub claims: Vec<ClaimAge>,
+    /// Claims since the last tick by their age; only as many entries count as the claim window has seconds.
+    pub claims: Vec<AgeCount>,
     /// What is left to sell; `None` where there is no inventory to run out (a proxied backend).
     pub stock: Option<Stock>,
 }
@@ -38,10 +38,6 @@ pub struct Stock {
     pub free_seats: u64,
     /// Mean seats an order so far (or the operator's guess before the first).
     pub seats_per_order: f64,
-    /// People inside without a hold.
-    pub inside_without_hold: u64,
-    /// Sessions that got their first hold since the last tick.
-    pub first_holds: u32,
-    /// Sessions that ended without ever holding since the last tick.
-    pub ended_without_hold: u32,
+    /// First holds of a session since the last tick, by seconds since its claim.
+    pub first_holds: Vec<AgeCount>,
 }

@@ -1,46 +1,51 @@
-//! The stock rule: nobody is called in to an empty shop. Of n people inside without a hold, n c will hold, give or
+//! The stock rule: nobody is called in to an empty shop. Of n people who have not decided yet, n c will hold, give or
 //! take; they may be as many as the free seats serve with some confidence. Expired holds open the door again.
+//! Undecided is who could still hold: whoever stayed much longer than holders take counts for little, because
+//! silent leavers look as if they were inside until their session ends, and would keep the door shut.
 
 use serde::{Deserialize, Serialize};
 
-use super::room::Stock;
-use super::signals::share;
+use super::cohorts::Cohorts;
+use super::room::{Room, Stock};
 use super::tuning::Tuning;
 
-/// Share of sessions that hold (c), measured.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// From claim to first hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StockRule {
-    held: f64,
-    sessions: f64,
+    holds: Cohorts,
 }
 
 impl StockRule {
+    /// Nothing measured yet.
+    pub fn new(tuning: &Tuning) -> Self {
+        Self { holds: Cohorts::new(tuning.holds) }
+    }
+
     /// Takes what happened since the last tick. Without free seats nobody can hold, so nothing is learned.
-    pub fn observe(&mut self, stock: &Stock, tuning: &Tuning) {
+    pub fn observe(&mut self, now_ms: u64, dt_s: f64, room: &Room, stock: &Stock) {
+        let claims = room.claims.iter().fold(0_u32, |sum, c| sum.saturating_add(c.count));
         if stock.free_seats == 0 {
-            return;
+            self.holds.enter(now_ms, dt_s, claims);
+        } else {
+            self.holds.observe(now_ms, dt_s, claims, &stock.first_holds);
         }
-        let (held, left) = (f64::from(stock.first_holds), f64::from(stock.ended_without_hold));
-        let keep = tuning.hold_share_forget.powf(held + left);
-        self.held = self.held * keep + held;
-        self.sessions = self.sessions * keep + held + left;
     }
 
     /// Share of sessions that hold (c).
-    pub fn hold_share(&self, tuning: &Tuning) -> f64 {
-        let prior = tuning.hold_share_prior * tuning.hold_share_prior_of;
-        share(self.held + prior, self.sessions + tuning.hold_share_prior_of).clamp(0.01, 1.0)
+    pub fn hold_share(&self) -> f64 {
+        self.holds.share()
     }
 
-    /// People who may be inside or on their way without a hold. While a seat is free, at least one: the rule alone
-    /// would never let anybody in for the last seats.
-    pub fn room_for(&self, stock: &Stock, tuning: &Tuning) -> f64 {
+    /// People who may still come in, beside those inside who have not decided and the `pending` on their way. While
+    /// a seat is free and nobody else is after it, one: the rule alone would never let anybody in for the last seats.
+    pub fn places(&self, now_ms: u64, stock: &Stock, pending: f64, tuning: &Tuning) -> f64 {
         if stock.free_seats == 0 {
             return 0.0;
         }
         let seats_per_order = if stock.seats_per_order >= 1.0 { stock.seats_per_order } else { 1.0 };
         let orders = stock.free_seats as f64 / seats_per_order;
-        largest_crowd(orders, self.hold_share(tuning), tuning.stock_z).max(1.0)
+        let allowed = largest_crowd(orders, self.hold_share(), tuning.stock_z).max(1.0);
+        (allowed - self.holds.undecided(now_ms) - pending).max(0.0)
     }
 }
 
@@ -55,6 +60,7 @@ fn largest_crowd(orders: f64, hold_share: f64, z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::AgeCount;
 
     fn stock(free_seats: u64) -> Stock {
         Stock { free_seats, seats_per_order: 2.5, ..Stock::default() }
@@ -71,22 +77,40 @@ mod tests {
 
     #[test]
     fn the_door_closes_at_nothing_opens_for_one_and_reopens() {
-        let (rule, tuning) = (StockRule::default(), Tuning::default());
-        assert_eq!(rule.room_for(&stock(0), &tuning), 0.0);
-        assert_eq!(rule.room_for(&stock(1), &tuning), 1.0);
-        assert!(rule.room_for(&stock(500), &tuning) > 150.0);
+        let tuning = Tuning::default();
+        let rule = StockRule::new(&tuning);
+        assert_eq!(rule.places(0, &stock(0), 0.0, &tuning), 0.0);
+        assert_eq!(rule.places(0, &stock(1), 0.0, &tuning), 1.0);
+        assert_eq!(rule.places(0, &stock(1), 1.0, &tuning), 0.0);
+        assert!(rule.places(0, &stock(500), 0.0, &tuning) > 150.0);
+    }
+
+    #[test]
+    fn who_stays_without_holding_stops_blocking_the_door() {
+        let tuning = Tuning::default();
+        let mut rule = StockRule::new(&tuning);
+        let claims = |count| Room { claims: vec![AgeCount { age_s: 3, count }], ..Room::default() };
+        rule.observe(1_000, 1.0, &claims(40), &stock(50));
+        assert_eq!(rule.places(1_000, &stock(50), 0.0, &tuning), 0.0);
+        for s in 2..400 {
+            rule.observe(s * 1_000, 1.0, &claims(0), &stock(50));
+        }
+        assert!(rule.places(400_000, &stock(50), 0.0, &tuning) > 15.0);
     }
 
     #[test]
     fn the_hold_share_is_learned_but_not_from_an_empty_shop() {
-        let (mut rule, tuning) = (StockRule::default(), Tuning::default());
-        for _ in 0..300 {
-            let seen = Stock { first_holds: 2, ended_without_hold: 3, ..stock(500) };
-            rule.observe(&seen, &tuning);
+        let tuning = Tuning::default();
+        let mut rule = StockRule::new(&tuning);
+        let room = Room { claims: vec![AgeCount { age_s: 3, count: 5 }], ..Room::default() };
+        for s in 0..900 {
+            let count = if s >= 20 { 2 } else { 0 };
+            let seen = Stock { first_holds: vec![AgeCount { age_s: 20, count }], ..stock(500) };
+            rule.observe(s * 1_000, 1.0, &room, &seen);
         }
-        let learned = rule.hold_share(&tuning);
-        assert!((learned - 0.4).abs() < 0.03, "c = {learned}");
-        rule.observe(&Stock { ended_without_hold: 1_000, ..stock(0) }, &tuning);
-        assert_eq!(rule.hold_share(&tuning), learned);
+        let learned = rule.hold_share();
+        assert!((learned - 0.4).abs() < 0.04, "c = {learned}");
+        rule.observe(900_000, 1.0, &room, &stock(0));
+        assert_eq!(rule.hold_share(), learned);
     }
 }

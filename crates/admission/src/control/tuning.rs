@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::delay::StageTuning;
+
 /// The constants of outer law and inner limiter. What an operator steers by day is in `Policy`; this is for the
 /// person who calibrates. Unknown fields are refused, missing ones take their default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,25 +86,11 @@ pub struct Tuning {
     /// Time constant in seconds of the session ends.
     pub ends_ewma_s: f64,
 
-    // No-shows and pick-up.
-    /// Seconds an admitted fan has to claim.
-    pub claim_window_s: u32,
-    /// Mean pick-up delay in seconds before it is measured.
-    pub pickup_prior_s: f64,
-    /// Memory of the pick-up delay: weight that remains after each further second.
-    pub pickup_forget: f64,
-    /// Fans that the assumed pick-up delay counts as.
-    pub pickup_prior_of: f64,
-    /// A cohort counts for the no-show share when this share of those who come has come.
-    pub cohort_ripe: f64,
-    /// Memory of the no-show share: weight that remains after each further fan.
-    pub no_show_forget: f64,
-    /// Prior no-shows, in `no_show_prior_of` fans.
-    pub no_show_prior: f64,
-    /// Fans in the prior.
-    pub no_show_prior_of: f64,
-    /// The no-show share is never believed above this.
-    pub no_show_max: f64,
+    // Stages.
+    /// From release to claim: pick-up delay and no-shows (1 - share).
+    pub claims: StageTuning,
+    /// From claim to first hold: who still may hold.
+    pub holds: StageTuning,
 
     // Brake.
     /// p99 of the last second above this multiple of the target: nobody this second.
@@ -129,12 +117,6 @@ pub struct Tuning {
     pub ramp_s: f64,
 
     // Stock.
-    /// Share of sessions that hold, before it is measured.
-    pub hold_share_prior: f64,
-    /// Sessions in that prior.
-    pub hold_share_prior_of: f64,
-    /// Memory of the hold share: weight that remains after each further session.
-    pub hold_share_forget: f64,
     /// Standard deviations of caution towards the last seats (z).
     pub stock_z: f64,
 
@@ -197,15 +179,26 @@ impl Default for Tuning {
             gap_gain: 0.1,
             release_headroom: 1.8,
             ends_ewma_s: 10.0,
-            claim_window_s: 120,
-            pickup_prior_s: 8.0,
-            pickup_forget: 0.995,
-            pickup_prior_of: 20.0,
-            cohort_ripe: 0.97,
-            no_show_forget: 0.995,
-            no_show_prior: 3.0,
-            no_show_prior_of: 10.0,
-            no_show_max: 0.9,
+            claims: StageTuning {
+                window_s: 120,
+                delay_s: 8.0,
+                delay_prior_of: 20.0,
+                delay_forget: 0.995,
+                share: 0.7,
+                share_prior_of: 10.0,
+                share_forget: 0.995,
+                share_min: 0.1,
+            },
+            holds: StageTuning {
+                window_s: 600,
+                delay_s: 60.0,
+                delay_prior_of: 20.0,
+                delay_forget: 0.998,
+                share: 0.8,
+                share_prior_of: 20.0,
+                share_forget: 0.998,
+                share_min: 0.02,
+            },
             brake_p99: 1.2,
             brake_refused_share: 0.05,
             brake_redis_ms: 50.0,
@@ -216,9 +209,6 @@ impl Default for Tuning {
             blind_fade_s: 20.0,
             blind_end_s: 30.0,
             ramp_s: 10.0,
-            hold_share_prior: 0.8,
-            hold_share_prior_of: 20.0,
-            hold_share_forget: 0.998,
             stock_z: 1.0,
             release_max_per_s: 10_000,
             service_ms: 100.0,
@@ -254,11 +244,9 @@ impl Tuning {
         check(&self.times(), 0.1, 3600.0)?;
         check(&self.sizes(), 0.001, 1e7)?;
         check(&[("stock_z", self.stock_z)], -5.0, 5.0)?;
-        check(&[("claim_window_s", f64::from(self.claim_window_s))], 5.0, 900.0)?;
+        check_stage(&self.claims)?;
+        check_stage(&self.holds)?;
         check(&[("cut_bad_seconds", f64::from(self.cut_bad_seconds))], 1.0, 10.0)?;
-        check(&[("no_show_max", self.no_show_max)], 0.0, 0.95)?;
-        let no_show_highest = self.no_show_prior_of;
-        check(&[("no_show_prior", self.no_show_prior)], 0.0, no_show_highest)?;
         check(&[("limit_min", self.limit_min)], 1.0, self.limit_max)?;
         check(
             &[("episode_bad_seconds", f64::from(self.episode_bad_seconds))],
@@ -267,7 +255,7 @@ impl Tuning {
         )
     }
 
-    fn shares(&self) -> [Constant; 24] {
+    fn shares(&self) -> [Constant; 19] {
         [
             ("bad_refused_share", self.bad_refused_share),
             ("cut_to", self.cut_to),
@@ -286,13 +274,8 @@ impl Tuning {
             ("near_saturation", self.near_saturation),
             ("inside_rise", self.inside_rise),
             ("gap_gain", self.gap_gain),
-            ("pickup_forget", self.pickup_forget),
-            ("cohort_ripe", self.cohort_ripe),
-            ("no_show_forget", self.no_show_forget),
             ("brake_refused_share", self.brake_refused_share),
             ("blind_share", self.blind_share),
-            ("hold_share_prior", self.hold_share_prior),
-            ("hold_share_forget", self.hold_share_forget),
         ]
     }
 
@@ -307,14 +290,13 @@ impl Tuning {
         ]
     }
 
-    fn times(&self) -> [Constant; 10] {
+    fn times(&self) -> [Constant; 9] {
         [
             ("realised_after_s", self.realised_after_s),
             ("deeper_after_s", self.deeper_after_s),
             ("grow_after_cut_s", self.grow_after_cut_s),
             ("demand_ewma_s", self.demand_ewma_s),
             ("ends_ewma_s", self.ends_ewma_s),
-            ("pickup_prior_s", self.pickup_prior_s),
             ("lost_after_s", self.lost_after_s),
             ("blind_fade_s", self.blind_fade_s),
             ("blind_end_s", self.blind_end_s),
@@ -322,18 +304,15 @@ impl Tuning {
         ]
     }
 
-    fn sizes(&self) -> [Constant; 16] {
+    fn sizes(&self) -> [Constant; 13] {
         [
             ("start_requests_per_s", self.start_requests_per_s),
             ("requests_per_session_prior", self.requests_per_session_prior),
             ("requests_per_inside_prior", self.requests_per_inside_prior),
             ("target_p99_ms", self.target_p99_ms),
-            ("pickup_prior_of", self.pickup_prior_of),
-            ("no_show_prior_of", self.no_show_prior_of),
             ("brake_redis_ms", self.brake_redis_ms),
             ("brake_postgres_ms", self.brake_postgres_ms),
             ("brake_pool_wait_ms", self.brake_pool_wait_ms),
-            ("hold_share_prior_of", self.hold_share_prior_of),
             ("release_max_per_s", f64::from(self.release_max_per_s)),
             ("service_ms", self.service_ms),
             ("limit_max", self.limit_max),
@@ -342,6 +321,16 @@ impl Tuning {
             ("retry_after_ms", self.retry_after_ms),
         ]
     }
+}
+
+fn check_stage(stage: &StageTuning) -> Result<(), TuningError> {
+    check(&[("window_s", f64::from(stage.window_s))], 5.0, 900.0)?;
+    check(&[("delay_s", stage.delay_s)], 0.1, 900.0)?;
+    let sizes = [("delay_prior_of", stage.delay_prior_of), ("share_prior_of", stage.share_prior_of)];
+    check(&sizes, 1.0, 1e6)?;
+    let forgets = [("delay_forget", stage.delay_forget), ("share_forget", stage.share_forget)];
+    check(&forgets, 0.5, 1.0)?;
+    check(&[("share", stage.share), ("share_min", stage.share_min)], 0.01, 1.0)
 }
 
 fn check(fields: &[Constant], low: f64, high: f64) -> Result<(), TuningError> {

@@ -45,7 +45,7 @@ impl Draw {
                 mean * (self.normal() * variance.sqrt() - variance / 2.0).exp()
             }
             Spread::TwoKinds { mean, slow_share, slow_by } => {
-                let quick = mean / (1.0 - slow_share + slow_share * slow_by);
+                let quick = quick_kind(mean, slow_share, slow_by);
                 let middle = if self.chance(slow_share) { quick * slow_by } else { quick };
                 middle * (0.7 + 0.6 * self.unit())
             }
@@ -86,6 +86,22 @@ impl Spread {
             Self::Exponential { mean } | Self::Lognormal { mean, .. } | Self::TwoKinds { mean, .. } => mean,
         }
     }
+
+    /// The median, which is what calibration tells of a service time.
+    pub fn median(&self) -> f64 {
+        match *self {
+            Self::Exponential { mean } => mean * std::f64::consts::LN_2,
+            Self::Lognormal { mean, cv } => mean / (1.0 + cv * cv).sqrt(),
+            // Below the middle of the quick kind lie half of the quick ones; the slow ones push the median up a little.
+            Self::TwoKinds { mean, slow_share, slow_by } => {
+                quick_kind(mean, slow_share, slow_by) * (0.7 + 0.3 / (1.0 - slow_share))
+            }
+        }
+    }
+}
+
+fn quick_kind(mean: f64, slow_share: f64, slow_by: f64) -> f64 {
+    mean / (1.0 - slow_share + slow_share * slow_by)
 }
 
 #[cfg(test)]

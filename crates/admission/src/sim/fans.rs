@@ -13,8 +13,10 @@ pub(super) struct Fan {
     pub(super) done: u32,
     /// Requests of the whole session.
     pub(super) requests: u32,
-    /// The request that takes seats, if any.
+    /// The request that will take seats, while it lies ahead.
     pub(super) hold_at: Option<u32>,
+    /// Wants seats, or wanted them.
+    pub(super) buyer: bool,
     /// Seats wanted; seats held later.
     pub(super) seats: u32,
     pub(super) holding: bool,
@@ -27,13 +29,14 @@ pub(super) struct Fan {
 impl Fan {
     pub(super) fn new(plant: &Plant, silent: f64, released_us: u64, draw: &mut Draw) -> Self {
         let requests = draw.between(plant.requests.0, plant.requests.1);
-        let wants_seats = draw.chance(plant.hold_share);
+        let buyer = draw.chance(plant.hold_share);
         Self {
             released_us,
             claimed_us: 0,
             done: 0,
             requests,
-            hold_at: wants_seats.then(|| requests.div_ceil(2)),
+            hold_at: buyer.then(|| requests.div_ceil(2)),
+            buyer,
             seats: draw.between(1, 4),
             holding: false,
             silent: draw.chance(silent),
@@ -42,18 +45,23 @@ impl Fan {
         }
     }
 
+    /// Seats it will want.
+    pub(super) fn wish(&self) -> u64 {
+        if self.hold_at.is_some() { u64::from(self.seats) } else { 0 }
+    }
+
     /// What its next request is worth.
     pub(super) fn priority(&self) -> Priority {
         match self.hold_at {
             Some(at) if self.done + 1 == at => Priority::Hold,
-            Some(at) if self.done + 1 == self.requests && self.done >= at => Priority::Commit,
+            _ if self.holding && self.done + 1 == self.requests => Priority::Commit,
             _ => Priority::Browse,
         }
     }
 
     /// Seconds until its next request.
     pub(super) fn think_s(&self, plant: &Plant, faster: f64, draw: &mut Draw) -> f64 {
-        let factor = if self.hold_at.is_some() { plant.buyer_think } else { plant.browser_think };
+        let factor = if self.buyer { plant.buyer_think } else { plant.browser_think };
         draw.from(&plant.think) * factor / faster
     }
 }

@@ -18,7 +18,8 @@ pub enum LawKind {
     Aimd,
     /// A gradient law on the number of people inside.
     Gradient,
-    /// Knows capacity, no-shows and who is on the way; ignores the stock. Nothing sells out sooner.
+    /// Knows capacity, no-shows, who is on the way and who will want how many seats: as quick as can be without
+    /// anybody finding nothing.
     Oracle,
 }
 

@@ -4,7 +4,7 @@
 use super::backend::{Counted, quantile_ms};
 use super::fans::Seats;
 use super::law::Answer;
-use crate::control::{ClaimAge, Room, Signals, Stock};
+use crate::control::{AgeCount, Room, Signals, Stock};
 
 /// One second of a run.
 #[derive(Debug, Clone)]
@@ -36,37 +36,25 @@ pub(super) struct Meter {
     pub(super) first_attempts: u32,
     pub(super) released: u32,
     inside: u64,
-    inside_without_hold: u64,
     ends: u32,
-    claims: Vec<ClaimAge>,
-    first_holds: u32,
-    ended_without_hold: u32,
+    claims: Vec<AgeCount>,
+    first_holds: Vec<AgeCount>,
 }
 
 impl Meter {
     pub(super) fn claimed(&mut self, age_s: u64) {
-        let age_s = age_s as u32;
         self.admitted += 1;
         self.inside += 1;
-        self.inside_without_hold += 1;
-        match self.claims.iter_mut().find(|c| c.age_s == age_s) {
-            Some(claim) => claim.count += 1,
-            None => self.claims.push(ClaimAge { age_s, count: 1 }),
-        }
+        count(&mut self.claims, age_s);
     }
 
-    pub(super) fn held(&mut self) {
-        self.first_holds += 1;
-        self.inside_without_hold -= 1;
+    pub(super) fn held(&mut self, age_s: u64) {
+        count(&mut self.first_holds, age_s);
     }
 
-    pub(super) fn ended(&mut self, held: bool) {
+    pub(super) fn ended(&mut self) {
         self.inside -= 1;
         self.ends += 1;
-        if !held {
-            self.inside_without_hold -= 1;
-            self.ended_without_hold += 1;
-        }
     }
 
     pub(super) fn signals(&self, counted: &mut Counted) -> Signals {
@@ -93,9 +81,7 @@ impl Meter {
             stock: seats.map(|seats| Stock {
                 free_seats: seats.free,
                 seats_per_order: seats.seats_per_order(),
-                inside_without_hold: self.inside_without_hold,
-                first_holds: self.first_holds,
-                ended_without_hold: self.ended_without_hold,
+                first_holds: self.first_holds.clone(),
             }),
         }
     }
@@ -124,7 +110,14 @@ impl Meter {
         self.released = 0;
         self.ends = 0;
         self.claims.clear();
-        self.first_holds = 0;
-        self.ended_without_hold = 0;
+        self.first_holds.clear();
+    }
+}
+
+fn count(ages: &mut Vec<AgeCount>, age_s: u64) {
+    let age_s = age_s as u32;
+    match ages.iter_mut().find(|a| a.age_s == age_s) {
+        Some(age) => age.count += 1,
+        None => ages.push(AgeCount { age_s, count: 1 }),
     }
 }

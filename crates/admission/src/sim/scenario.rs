@@ -189,7 +189,7 @@ impl Scenario {
                 seats: Some(5_000),
                 line: Some(50_000),
                 turn_s: 0,
-                ..Self::new("stock", "5000 seats, 50000 fans", 3_000, Judge::Stock)
+                ..Self::new("stock", "5000 seats, 50000 fans", 6_000, Judge::Stock)
             },
         ]
     }

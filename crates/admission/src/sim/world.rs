@@ -25,7 +25,7 @@ enum Event {
     Claim { fan: u32 },
     Request { fan: u32 },
     Finish { fan: u32, since_us: u64 },
-    HoldEnds { fan: u32, seats: u32 },
+    HoldEnds { seats: u32 },
     SessionEnds { fan: u32 },
 }
 
@@ -50,6 +50,9 @@ pub(super) struct World<'a> {
     waiting: u64,
     /// Released fans who will come and have not yet.
     coming: u64,
+    /// Seats that fans inside or coming will want; only the oracle looks at it.
+    wished: u64,
+    all_knowing: bool,
     signals_lost: bool,
     policy: Policy,
     meter: Meter,
@@ -63,6 +66,8 @@ pub(super) struct Outcome {
     pub(super) admitted: u64,
     /// Sessions that wanted seats when none was free.
     pub(super) found_nothing: u64,
+    /// Second by which 99 % of the seats were sold.
+    pub(super) nearly_sold_s: Option<u32>,
     /// Second in which the last seat was sold.
     pub(super) sold_out_s: Option<u32>,
 }
@@ -76,7 +81,7 @@ pub(super) fn play(
 ) -> Result<Outcome, TuningError> {
     let tuning = Tuning {
         start_requests_per_s: scenario.calibrated * plant.capacity(),
-        service_ms: plant.service.mean() * 1_000.0,
+        service_ms: plant.service.median() * 1_000.0,
         ..Tuning::default()
     };
     let mut world = World {
@@ -92,6 +97,8 @@ pub(super) fn play(
         seats: scenario.seats.map(Seats::new),
         waiting: scenario.line.unwrap_or(LINE),
         coming: 0,
+        wished: 0,
+        all_knowing: kind == LawKind::Oracle,
         signals_lost: false,
         policy: Policy::default(),
         meter: Meter::default(),
@@ -102,7 +109,7 @@ pub(super) fn play(
 
 impl World<'_> {
     fn run(&mut self, scenario: &Scenario) -> Outcome {
-        let mut sold_out_s = None;
+        let (mut nearly_sold_s, mut sold_out_s) = (None, None);
         for second in 0..scenario.seconds {
             for (_, change) in scenario.changes.iter().filter(|(at, _)| *at == second) {
                 self.change(*change);
@@ -117,10 +124,14 @@ impl World<'_> {
                     self.backend.tick_limiter();
                 }
             }
-            let sold = self.seats.is_some_and(|s| s.sold == s.total);
-            if sold && sold_out_s.is_none() {
-                sold_out_s = Some(second + 1);
-                break;
+            if let Some(seats) = self.seats {
+                if nearly_sold_s.is_none() && seats.sold * 100 >= seats.total * 99 {
+                    nearly_sold_s = Some(second + 1);
+                }
+                if seats.sold == seats.total {
+                    sold_out_s = Some(second + 1);
+                    break;
+                }
             }
         }
         // The last second is measured like the others.
@@ -129,6 +140,7 @@ impl World<'_> {
             rows: std::mem::take(&mut self.meter.rows),
             admitted: self.meter.admitted,
             found_nothing: self.meter.found_nothing,
+            nearly_sold_s,
             sold_out_s,
         }
     }
@@ -177,15 +189,21 @@ impl World<'_> {
         self.waiting -= people;
         self.meter.released += people as u32;
         for _ in 0..people {
+            if self.all_knowing && self.seats.is_some_and(|s| self.wished >= s.free) {
+                // It knows who will want seats, and lets in exactly enough.
+                self.waiting += 1;
+                continue;
+            }
             if self.draw.chance(self.habits.no_show) {
                 continue;
             }
             let fan = Fan::new(self.plant, self.habits.silent, self.now_us, &mut self.draw);
             let delay_s = self.draw.from(&self.plant.pickup);
-            if delay_s >= f64::from(Tuning::default().claim_window_s) {
+            if delay_s >= f64::from(Tuning::default().claims.window_s) {
                 continue;
             }
             self.coming += 1;
+            self.wished += fan.wish();
             self.fans.push(fan);
             self.at(delay_s, Event::Claim { fan: (self.fans.len() - 1) as u32 });
         }
@@ -217,8 +235,7 @@ impl World<'_> {
             Event::Claim { fan } => self.claim(fan),
             Event::Request { fan } => self.request(fan),
             Event::Finish { fan, since_us } => self.finish(Job { fan, since_us }),
-            Event::HoldEnds { fan, seats } => {
-                self.fans[fan as usize].holding = false;
+            Event::HoldEnds { seats } => {
                 if let Some(stock) = &mut self.seats {
                     stock.free += u64::from(seats);
                 }
@@ -310,6 +327,8 @@ impl World<'_> {
     /// False when there was nothing left.
     fn take_seats(&mut self, fan: u32) -> bool {
         let entry = &mut self.fans[fan as usize];
+        self.wished -= entry.wish();
+        entry.hold_at = None;
         if let Some(stock) = &mut self.seats {
             entry.seats = stock.hold(entry.seats);
             if entry.seats == 0 {
@@ -318,36 +337,27 @@ impl World<'_> {
             }
         }
         entry.holding = true;
-        self.meter.held();
+        self.meter.held((self.now_us - entry.claimed_us) / SECOND_US);
         true
     }
 
     /// The end of a session that ran its course: most pay, some leave their hold to expire.
     fn buy(&mut self, fan: u32) {
-        let entry = &self.fans[fan as usize];
-        if !entry.holding {
+        if self.draw.chance(self.plant.abandon) {
             return;
         }
-        let seats = entry.seats;
-        if self.draw.chance(self.plant.abandon) {
-            self.at(self.plant.hold_s, Event::HoldEnds { fan, seats });
-        } else if let Some(stock) = &mut self.seats {
-            stock.sold += u64::from(seats);
+        let entry = &mut self.fans[fan as usize];
+        if let (true, Some(stock)) = (entry.holding, &mut self.seats) {
+            stock.sold += u64::from(entry.seats);
         }
+        entry.holding = false;
     }
 
     /// The fan goes; the room learns of it now or, of the silent, when the session expires.
     fn leave(&mut self, fan: u32) {
-        let entry = &mut self.fans[fan as usize];
-        if entry.ended {
-            return;
-        }
-        if entry.holding && entry.done < entry.requests {
-            let seats = entry.seats;
-            self.at(self.plant.hold_s, Event::HoldEnds { fan, seats });
-        }
+        self.let_go(fan);
         let entry = &self.fans[fan as usize];
-        if entry.silent {
+        if entry.silent && !entry.ended {
             let end_us = entry.claimed_us + (self.plant.session_s * 1e6) as u64;
             self.at_us(end_us.max(self.now_us), Event::SessionEnds { fan });
         } else {
@@ -355,10 +365,22 @@ impl World<'_> {
         }
     }
 
+    /// What was held and not bought comes back when the hold expires; what was wished for is not wished any more.
+    fn let_go(&mut self, fan: u32) {
+        let entry = &mut self.fans[fan as usize];
+        self.wished -= entry.wish();
+        entry.hold_at = None;
+        if std::mem::take(&mut entry.holding) {
+            let seats = entry.seats;
+            self.at(self.plant.hold_s, Event::HoldEnds { seats });
+        }
+    }
+
     fn end(&mut self, fan: u32) {
+        self.let_go(fan);
         let entry = &mut self.fans[fan as usize];
         if !std::mem::replace(&mut entry.ended, true) {
-            self.meter.ended(entry.hold_at.is_some_and(|at| entry.done >= at && entry.seats > 0));
+            self.meter.ended();
         }
     }
 }
