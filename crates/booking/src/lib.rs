@@ -6,6 +6,10 @@
 pub mod holds;
 pub mod inventory;
 mod keys;
+pub mod orders;
+pub mod payments;
+pub mod pg;
 mod scripts;
+pub mod tickets;
 
 pub use scripts::SCRIPTS;

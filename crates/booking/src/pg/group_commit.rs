@@ -1,0 +1,99 @@
+//! Group commit: what is asked of Postgres while a transaction runs waits and
+//! goes with the next one, so that a thousand orders a second cost tens of
+//! transactions. Each node has its own queues and wakes its own callers; there
+//! is nothing to hand over between nodes.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+/// Jobs in one transaction.
+pub const MAX_BATCH_JOBS: usize = 200;
+/// Jobs that may wait; past that we refuse at once.
+const MAX_WAITING_JOBS: usize = 4_096;
+/// Transactions of one kind under way at the same time, one connection each.
+const WORKERS: usize = 2;
+
+/// Why a job was not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
+    /// The job was not taken: nothing has happened.
+    #[error("too many orders are waiting to be written; try again shortly")]
+    Full,
+    /// The node is shutting down: it may or may not have happened.
+    #[error("the outcome is not known")]
+    Unknown,
+}
+
+struct Waiting<J, A> {
+    job: J,
+    answer: oneshot::Sender<A>,
+}
+
+/// One kind of job, done in batches.
+pub struct GroupCommit<J, A> {
+    name: &'static str,
+    waiting: mpsc::Sender<Waiting<J, A>>,
+}
+
+impl<J: Send + 'static, A: Send + 'static> GroupCommit<J, A> {
+    /// `work` answers every job of a batch, in the batch's order. The workers
+    /// end when the queue is dropped.
+    pub fn start<W, F>(name: &'static str, work: W) -> Self
+    where
+        W: Fn(Vec<J>) -> F + Send + Sync + 'static,
+        F: Future<Output = Vec<A>> + Send + 'static,
+    {
+        let (waiting, queue) = mpsc::channel(MAX_WAITING_JOBS);
+        let (queue, work) = (Arc::new(Mutex::new(queue)), Arc::new(work));
+        for _ in 0..WORKERS {
+            tokio::spawn(drain(name, Arc::clone(&queue), Arc::clone(&work)));
+        }
+        Self { name, waiting }
+    }
+
+    pub async fn submit(&self, job: J) -> Result<A, NotDone> {
+        let (answer, answered) = oneshot::channel();
+        let taken = self.waiting.try_send(Waiting { job, answer });
+        if taken.is_err() {
+            metrics::counter!("usher_writer_refused_total", "kind" => self.name).increment(1);
+            return Err(NotDone::Full);
+        }
+        answered.await.map_err(|_| NotDone::Unknown)
+    }
+}
+
+async fn drain<J, A, W, F>(
+    name: &'static str,
+    queue: Arc<Mutex<mpsc::Receiver<Waiting<J, A>>>>,
+    work: Arc<W>,
+) where
+    W: Fn(Vec<J>) -> F,
+    F: Future<Output = Vec<A>>,
+{
+    let mut batch = Vec::with_capacity(MAX_BATCH_JOBS);
+    loop {
+        let taken = queue
+            .lock()
+            .await
+            .recv_many(&mut batch, MAX_BATCH_JOBS)
+            .await;
+        if taken == 0 {
+            return;
+        }
+        let started = std::time::Instant::now();
+        let (jobs, callers): (Vec<J>, Vec<_>) = batch
+            .drain(..)
+            .map(|waiting| (waiting.job, waiting.answer))
+            .unzip();
+        for (caller, answer) in callers.into_iter().zip(work(jobs).await) {
+            // A caller that went away hears it from the reconciler's work.
+            let _ = caller.send(answer);
+        }
+        metrics::histogram!("usher_writer_batch_seconds", "kind" => name)
+            .record(started.elapsed().as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "at most MAX_BATCH_JOBS")]
+        metrics::histogram!("usher_writer_batch_jobs", "kind" => name).record(taken as f64);
+    }
+}
