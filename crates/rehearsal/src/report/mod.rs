@@ -1,0 +1,8 @@
+//! The report: one model, three faces (terminal, JSON, a self-contained page).
+
+mod charts;
+pub mod checks;
+pub mod html;
+pub mod model;
+pub mod svg;
+pub mod terminal;
