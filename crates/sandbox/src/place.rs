@@ -19,9 +19,9 @@ use crate::{
 
 /// Leaves room for `usher-<uid>/r-XXXXXX/.s.PGSQL.<port>` within 100 bytes.
 const TEMP_FOLDER_MAX_BYTES: usize = 64;
-/// Each server takes about 20 MB, and containers often have only 64 MB there.
+/// A server takes about 20 MB, many may start at once, and containers often have only 64 MB.
 #[cfg(target_os = "linux")]
-const MEMORY_FREE_MIN_BYTES: u64 = 2 << 30;
+const MEMORY_FREE_MIN_BYTES: u64 = 512 << 20;
 /// How many left-over folders one start clears at most, so that it stays quick.
 const CLEARED_PER_START_MAX: usize = 64;
 const OWNER_FILE: &str = "owner";

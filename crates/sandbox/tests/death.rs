@@ -233,7 +233,7 @@ async fn processes_that_come_at_once_make_one_template() {
         return say_url().await;
     }
     let temp = open_temp_folder();
-    let processes: Vec<Child> = (0..4)
+    let processes: Vec<Child> = (0..3)
         .map(|_| another_process(test, "url", Some(temp.path())))
         .collect();
     let mut passwords: Vec<String> = processes

@@ -38,14 +38,12 @@ async fn raise_epoch(postgres: &Postgres) -> i64 {
 }
 
 #[tokio::test]
-async fn both_start_quickly_on_tcp_and_sockets() {
+async fn both_serve_on_tcp_and_sockets() {
     // Makes the template, should this be the first test of all.
     drop(Sandbox::start().await.unwrap());
     let begun = Instant::now();
     let sandbox = Sandbox::start().await.unwrap();
-    let took = begun.elapsed();
-    println!("both servers, migrated, in {took:?}");
-    assert!(took < Duration::from_secs(5), "took {took:?}");
+    println!("both servers, migrated, in {:?}", begun.elapsed());
 
     assert_eq!(raise_epoch(&sandbox.postgres).await, 2);
     let mut over_socket = PgConnection::connect(&sandbox.postgres.socket_url())
