@@ -18,6 +18,9 @@ if sold then
 end
 
 local h = find(id)
+if h and h.state == 'h' and h.deadline <= now then
+  give_back(id, h, 'e', now)
+end
 local own = h and h.order == order and (h.state == 'c' or h.state == 'h')
 -- Whoever else believes to hold one of these seats does so by mistake.
 if #seats > 0 then
@@ -26,7 +29,7 @@ if #seats > 0 then
     local stranger = owner and not (own and owner == id) and not met[owner]
     local other = stranger and find(owner)
     if other and other.state == 'h' then
-      give_back(owner, other, 'x', now)
+      give_back(owner, other, other.deadline <= now and 'e' or 'x', now)
     end
     if owner then
       met[owner] = true

@@ -8,6 +8,7 @@ local refused = fence(META)
 if refused then
   return refused
 end
+reclaim(now_ms(META), 20)
 
 -- Splits seats by whether their status is `status`.
 local function by_status(seats, status)

@@ -6,6 +6,7 @@
 pub mod holds;
 pub mod inventory;
 mod keys;
+pub mod layout;
 pub mod orders;
 pub mod payments;
 pub mod pg;

@@ -97,7 +97,6 @@ impl HoldChange {
 mod tests {
     use super::HoldChange as Change;
     use super::ReservationStatus as Status;
-    use super::*;
 
     /// The table once more, as a person would draw it; everything that is not
     /// in it must be impossible.

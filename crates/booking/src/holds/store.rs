@@ -227,7 +227,10 @@ fn held(request: &HoldRequest, rules: &HoldRules, reply: &Reply) -> Result<Hold,
             let tiers = reply.text(2).split(',').filter(|item| !item.is_empty());
             let tiers: Option<Vec<_>> = tiers.map(|t| t.parse().ok().map(TierIndex)).collect();
             match (seats, tiers) {
-                (Some(seats), Some(tiers)) => Err(HoldError::Unavailable { seats, tiers }),
+                (Some(mut seats), Some(tiers)) => {
+                    seats.sort_unstable();
+                    Err(HoldError::Unavailable { seats, tiers })
+                }
                 _ => Err(reply.malformed().into()),
             }
         }
