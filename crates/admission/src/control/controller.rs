@@ -156,7 +156,8 @@ impl Controller {
     fn flow(&self, now_ms: u64, room: &Room, clause: Clause) -> Release {
         let come = self.claims.share();
         let gap = self.wanted_inside - self.expected_inside(now_ms, room);
-        let wanted = (self.demand.ends_per_s() + self.tuning.gap_gain * gap) / come;
+        let leaving = self.demand.leaving_per_s(&self.tuning);
+        let wanted = (leaving + self.tuning.gap_gain * gap) / come;
         let steady = self.wanted.get() / (self.demand.per_session(&self.tuning) * come);
         let cap = self.tuning.release_headroom * steady;
         if wanted > cap {

@@ -6,10 +6,11 @@ use super::ewma::Ewma;
 use super::signals::share;
 use super::tuning::Tuning;
 
-/// People that the assumed lambda counts as; small, because it only bridges the empty room.
-const PRIOR_PEOPLE: f64 = 5.0;
+/// People that the assumed lambda counts as: in a filling room everybody has just made a first request, and lambda
+/// looks high.
+const PRIOR_PEOPLE: f64 = 50.0;
 /// Sessions that the assumed R counts as.
-const PRIOR_SESSIONS: f64 = 50.0;
+const PRIOR_SESSIONS: f64 = 20.0;
 /// Time constant of R in seconds: several sessions long.
 const SESSION_MEMORY_S: f64 = 600.0;
 /// About half a session, in seconds.
@@ -65,5 +66,11 @@ impl Demand {
     /// Session ends/s (d).
     pub fn ends_per_s(&self) -> f64 {
         self.ends.get()
+    }
+
+    /// People/s who stop asking for more, seen to end or not: silent leavers only show in the requests they do not
+    /// make, and the rate that replaces them must not wait for their sessions to expire.
+    pub fn leaving_per_s(&self, tuning: &Tuning) -> f64 {
+        self.ends.get().max(self.requests.get() / self.per_session(tuning))
     }
 }

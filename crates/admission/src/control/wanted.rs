@@ -95,10 +95,11 @@ impl WantedRate {
         if window.reject_share(5) > tuning.ease_reject_share {
             return self.ease(&present, tuning);
         }
-        match self.obstacle(&present, tuning) {
-            Some(clause) => clause,
-            None => self.grow(&present, tuning),
+        if let Some(clause) = self.obstacle(&present, tuning) {
+            self.alarm |= clause == Clause::HoldLatency && self.cut_was_in_vain(&present, tuning);
+            return clause;
         }
+        self.grow(&present, tuning)
     }
 
     fn follow_episode(&mut self, window: &Window, tuning: &Tuning) {
@@ -117,11 +118,22 @@ impl WantedRate {
         let Some(cut) = &self.cut else {
             return true;
         };
-        let since_s = present.now_ms.saturating_sub(cut.at_ms) as f64 / 1_000.0;
+        let since_s = self.since_cut_s(present).unwrap_or(f64::MAX);
         let fell = present.window.good_goodput() < (1.0 - tuning.deeper_fall) * cut.goodput;
         present.inside_as_wanted && since_s >= CUT_APART_S
             || since_s >= tuning.realised_after_s
             || fell && since_s >= tuning.deeper_after_s
+    }
+
+    /// The load was cut a while ago, nothing is rejected any more, and latency still is no good.
+    fn cut_was_in_vain(&self, present: &Present<'_>, tuning: &Tuning) -> bool {
+        let since_s = self.since_cut_s(present);
+        self.episode.is_some() && since_s.is_some_and(|s| s >= tuning.realised_after_s) && present.inside_as_wanted
+    }
+
+    fn since_cut_s(&self, present: &Present<'_>) -> Option<f64> {
+        let cut = self.cut.as_ref()?;
+        Some(present.now_ms.saturating_sub(cut.at_ms) as f64 / 1_000.0)
     }
 
     fn cut(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
@@ -156,11 +168,7 @@ impl WantedRate {
     /// What stands against growth, if anything.
     fn obstacle(&self, present: &Present<'_>, tuning: &Tuning) -> Option<Clause> {
         let window = present.window;
-        let since_cut_s = self
-            .cut
-            .as_ref()
-            .map_or(f64::MAX, |c| present.now_ms.saturating_sub(c.at_ms) as f64 / 1_000.0);
-        if since_cut_s < tuning.grow_after_cut_s {
+        if self.since_cut_s(present).is_some_and(|s| s < tuning.grow_after_cut_s) {
             return Some(Clause::HoldAfterCut);
         }
         if window.reject_share(30) >= tuning.grow_reject_share {

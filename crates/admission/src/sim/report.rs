@@ -10,7 +10,7 @@ pub struct Request;
 pub struct SimulateError;
 pub fn run(plant: &Plant, scenario: &Scenario, kind: LawKind, seed: u64) -> Result<Report, TuningError> {
     let outcome = play(plant, scenario, kind, seed)?;
-    let oracle = if matches!(scenario.judge, Judge::Stock) { Some(play(plant, scenario, LawKind::Oracle, seed)?) } else { None }; if let Some(o) = &oracle { println!("oracle 99 {:?} all {:?} miss {} of {}; ours {:?} {:?}", o.nearly_sold_s, o.sold_out_s, o.found_nothing, o.admitted, outcome.nearly_sold_s, outcome.sold_out_s); }
+    let oracle = if matches!(scenario.judge, Judge::Stock) { Some(play(plant, scenario, LawKind::Oracle, seed)?) } else { None }; 
     let mut csv = String::new();
     for (i, r) in outcome.rows.iter().enumerate() {
         csv += &format!("{i} cap {:.0} good {:.0} ref {:.0} p99 {:.0} in {} N* {:.0} X {:.1} k {:.1} rel {} al {} free {} sold {}\n", r.capacity, r.goodput, r.refused, r.p99_ms, r.inside, r.wanted_inside, r.wanted_requests, r.rate_per_s, r.released, r.alarm, r.seats_free, r.seats_sold);
