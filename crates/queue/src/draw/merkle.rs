@@ -105,7 +105,7 @@ impl MerkleTree {
 #[serde(deny_unknown_fields)]
 pub struct InclusionProof {
     pub index: u64,
-    /// How many fans the list has.
+    /// How many fans the list has. The root alone does not fix it: compare it with the signed notice.
     pub size: u64,
     /// The neighbours from the leaf to the root.
     #[serde(with = "hexed_list")]

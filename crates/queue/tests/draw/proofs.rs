@@ -85,6 +85,16 @@ fn every_fan_of_every_small_list_is_proved_and_nobody_else() {
     }
 }
 
+/// A path of three hashes never reaches the root of a list that needs four.
+#[test]
+fn a_proof_for_a_much_larger_list_proves_nothing() {
+    let list = fans(5);
+    let tree = MerkleTree::new(&list);
+    let proof = tree.proof(0).unwrap();
+    let larger = InclusionProof { size: 9, ..proof };
+    assert!(!larger.verify(&list.as_slice()[0], &tree.root()));
+}
+
 proptest! {
     #[test]
     fn a_changed_proof_proves_nothing(count in 2u64..300, at in any::<prop::sample::Index>(), kind in 0..5, bit in 0usize..256) {
