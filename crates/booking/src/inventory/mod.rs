@@ -1,9 +1,11 @@
 //! What there is of an event: numbered seats by dense index and standing tiers
 //! by capacity; which of it is free; and which free seats are the best. Pure.
 
+mod best_available;
 mod seat_bits;
 mod selection;
 
+pub use best_available::{Pick, Wish, best_available};
 pub use seat_bits::{SeatBits, SeatCounts, SeatStatus};
 pub use selection::{BadSelection, SeatIndex, Selection, TierIndex};
 
