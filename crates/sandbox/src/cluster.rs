@@ -15,7 +15,7 @@ use sqlx::{Connection, PgConnection, PgPool, migrate::Migrator};
 use crate::{
     child::OwnedChild,
     error::{Doing, Result, SandboxError},
-    launch::{Answer, Server},
+    launch::Server,
     place::RunDir,
     programs,
     server_user::ServerUser,
@@ -234,12 +234,10 @@ impl Server for ClusterServer {
     }
 
     /// The server itself writes into its data directory who it is and when it is ready.
-    fn is_ready<'a>(&'a self, child: &'a OwnedChild, port: u16) -> Answer<'a> {
+    async fn is_ready(&self, child: &OwnedChild, port: u16) -> bool {
         let lines = self.cluster.postmaster_file().unwrap_or_default();
         let says = |number: usize, text: &str| lines.get(number).is_some_and(|line| line == text);
-        let ready =
-            says(0, &child.pid().to_string()) && says(3, &port.to_string()) && says(7, "ready");
-        Box::pin(std::future::ready(ready))
+        says(0, &child.pid().to_string()) && says(3, &port.to_string()) && says(7, "ready")
     }
 }
 

@@ -9,7 +9,6 @@ use std::{
     fs,
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    pin::Pin,
     process::Command,
     time::{Duration, Instant},
 };
@@ -31,9 +30,6 @@ const PORT_FREE_WITHIN: Duration = Duration::from_secs(10);
 /// The end of a log that goes into an error message, in bytes.
 const LAST_WORDS_BYTES: usize = 600;
 
-/// Boxed, because the compiler cannot yet prove `Send` for the nested kind.
-pub(crate) type Answer<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
-
 /// A kind of server that can be started on a port.
 pub(crate) trait Server: Sync {
     const PROGRAM: &'static str;
@@ -44,7 +40,7 @@ pub(crate) trait Server: Sync {
     /// Where its output goes.
     fn log(&self) -> PathBuf;
     /// Whether our own child, and not somebody else's server, is there and serves on the port.
-    fn is_ready<'a>(&'a self, child: &'a OwnedChild, port: u16) -> Answer<'a>;
+    fn is_ready(&self, child: &OwnedChild, port: u16) -> impl Future<Output = bool> + Send;
 }
 
 pub(crate) async fn on_a_free_port<S: Server>(server: &S) -> Result<(u16, OwnedChild)> {

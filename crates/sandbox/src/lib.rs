@@ -8,7 +8,7 @@
 //! # async fn a_test() -> Result<(), usher_sandbox::SandboxError> {
 //! use usher_sandbox::Sandbox;
 //!
-//! let sandbox = Sandbox::start().await?; // both, migrated, in about 0.3 s
+//! let sandbox = Sandbox::start().await?; // both, migrated, in about a tenth of a second
 //! let redis = redis::Client::open(sandbox.redis.url())?;
 //! let postgres = sqlx::PgPool::connect(&sandbox.postgres.url()).await?;
 //!

@@ -147,17 +147,19 @@ fn clear_left_overs(root: &Path) {
     let Ok(entries) = fs::read_dir(root) else {
         return;
     };
-    let left_over = |dir: &PathBuf| {
-        File::open(dir.join(OWNER_FILE)).is_ok_and(|owner| owner.try_lock().is_ok())
+    // The lock is kept until the folder is gone: its maker waits for it and then looks again.
+    let locked = |dir: PathBuf| {
+        let owner = File::open(dir.join(OWNER_FILE)).ok()?;
+        owner.try_lock().ok()?;
+        Some((dir, owner))
     };
     entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(RUN_PREFIX))
-        .map(|entry| entry.path())
-        .filter(left_over)
+        .filter_map(|entry| locked(entry.path()))
         .take(CLEARED_PER_START_MAX)
-        .for_each(|dir| {
-            // A server that is just dying may still write; then the next process gets it.
+        .for_each(|(dir, _owner)| {
+            // A server that is just dying may still write; then the next start gets it.
             if let Err(error) = fs::remove_dir_all(&dir) {
                 tracing::debug!(%error, dir = %dir.display(), "a left-over folder stays for now");
             }

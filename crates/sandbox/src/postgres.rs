@@ -51,7 +51,7 @@ pub struct Postgres {
 impl Postgres {
     /// A server of its own with the migrated database `usher`, forgotten when dropped.
     pub async fn start(options: PostgresOptions) -> Result<Self> {
-        let installation = Installation::find()?;
+        let installation = place::blocking(Installation::find).await?;
         let medium = if options.durable {
             Medium::Disk
         } else {
@@ -65,7 +65,7 @@ impl Postgres {
 
     /// A lasting, durable server whose data are in `folder`, made and migrated as needed.
     pub async fn persistent(folder: &Path) -> Result<Self> {
-        let installation = Installation::find()?;
+        let installation = place::blocking(Installation::find).await?;
         let run = RunDir::create(&installation.user, Medium::Memory)?;
         let folder = lasting_folder(folder, &installation.user)?;
         let claim = place::claim(&folder)?;
@@ -133,7 +133,7 @@ impl Postgres {
         self.current().pid().as_raw().cast_unsigned()
     }
 
-    /// Where a lasting server keeps its data.
+    /// Where the data are: for a lasting server in the wished folder, or where its user can get.
     #[must_use]
     pub fn data_folder(&self) -> &Path {
         &self.server.cluster.folder

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use crate::{
     child::OwnedChild,
     error::{Doing, Result},
-    launch::{self, Answer, Server},
+    launch::{self, Server},
     place::{self, Medium, RunDir},
     programs,
     server_user::ServerUser,
@@ -170,16 +170,14 @@ impl Server for RedisServer {
         self.run.path().join("redis.log")
     }
 
-    fn is_ready<'a>(&'a self, child: &'a OwnedChild, port: u16) -> Answer<'a> {
-        Box::pin(async move {
-            let Ok(info) = info(port).await else {
-                return false;
-            };
-            let says = |line: &str| info.lines().any(|found| found == line);
-            says(&format!("process_id:{}", child.pid()))
-                && says("loading:0")
-                && (self.options.replica_of.is_none() || says("master_link_status:up"))
-        })
+    async fn is_ready(&self, child: &OwnedChild, port: u16) -> bool {
+        let Ok(info) = info(port).await else {
+            return false;
+        };
+        let says = |line: &str| info.lines().any(|found| found == line);
+        says(&format!("process_id:{}", child.pid()))
+            && says("loading:0")
+            && (self.options.replica_of.is_none() || says("master_link_status:up"))
     }
 }
 
