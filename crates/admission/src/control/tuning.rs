@@ -69,7 +69,7 @@ pub struct Tuning {
     pub grow_probing: f64,
     /// Where "close to the known saturation" begins, as its share.
     pub near_saturation: f64,
-    /// Goodput above this multiple of the known saturation shows that the backend has grown.
+    /// 20 s goodput above this multiple of the known saturation shows that the backend has grown.
     pub outgrown: f64,
     /// X* never grows above this multiple of the 10 s goodput (anti-windup).
     pub windup: f64,
@@ -154,7 +154,7 @@ impl Default for Tuning {
             bad_refused_share: 0.03,
             cut_bad_seconds: 7,
             episode_bad_seconds: 3,
-            cut_to: 0.9,
+            cut_to: 0.92,
             cut_floor: 0.5,
             realised_inside: 1.08,
             realised_after_s: 60.0,
@@ -172,12 +172,12 @@ impl Default for Tuning {
             grow_recovering: 0.02,
             grow_probing: 0.001,
             near_saturation: 0.94,
-            outgrown: 1.03,
+            outgrown: 1.04,
             windup: 1.4,
             demand_ewma_s: 20.0,
             inside_rise: 0.05,
             gap_gain: 0.1,
-            release_headroom: 1.7,
+            release_headroom: 1.6,
             ends_ewma_s: 10.0,
             claims: StageTuning {
                 window_s: 120,

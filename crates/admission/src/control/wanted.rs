@@ -104,8 +104,7 @@ impl WantedRate {
 
     fn follow_episode(&mut self, window: &Window, tuning: &Tuning) {
         if self.episode.is_none() && window.bad(10) >= tuning.episode_bad_seconds {
-            // Only a few of the ten seconds are bad yet, so this is still the goodput before.
-            let goodput_before = window.good_goodput();
+            let goodput_before = window.best_goodput();
             self.episode = Some(Episode { goodput_before });
         }
         if window.bad(CALM_S) == 0 {
@@ -183,7 +182,7 @@ impl WantedRate {
     fn grow(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
         let window = present.window;
         // More than it ever did at saturation: the backend has grown, the old limit means nothing.
-        self.saturation = self.saturation.filter(|known| window.goodput(10) <= tuning.outgrown * known);
+        self.saturation = self.saturation.filter(|known| window.goodput(20) <= tuning.outgrown * known);
         let relaxed = window.p99_ms(5) < tuning.unsaturated_p99_share * present.target_p99_ms;
         let speed = match self.saturation {
             None if relaxed => tuning.grow_unsaturated,

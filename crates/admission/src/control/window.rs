@@ -83,6 +83,13 @@ impl Window {
         rank.checked_sub(1).map_or(0.0, |index| values[index])
     }
 
+    /// Highest 10 s mean of goodput within the window: what the backend did before trouble began.
+    pub fn best_goodput(&self) -> f64 {
+        let completed: Vec<f64> = self.seconds.iter().map(|s| s.completed).collect();
+        let best = completed.windows(10).map(|ten| ten.iter().sum::<f64>() / 10.0).fold(0.0, f64::max);
+        best.max(self.goodput(10))
+    }
+
     /// Mean of the 1 s p99 over the last so many seconds, in ms.
     pub fn p99_ms(&self, seconds: usize) -> f64 {
         let sum: f64 = self.last(seconds).map(|s| s.p99_ms).sum();

@@ -6,7 +6,7 @@ use super::scenario::{Judge, Scenario};
 use super::world::Outcome;
 
 /// A second counts as above the target when its p99 is above this, in ms.
-const TARGET_MS: f64 = 600.0;
+pub(super) const TARGET_MS: f64 = 600.0;
 /// Settled means: good for so many seconds on end.
 const SETTLED_FOR: usize = 60;
 /// ... with at most this share refused
@@ -25,15 +25,26 @@ pub struct Measure {
     pub bound: f64,
     /// Whether the bound is a maximum (else a minimum).
     pub at_most: bool,
+    /// How several seeds are judged together.
+    pub rule: Rule,
+}
+
+/// How several seeds are judged together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// Each must keep the bound.
+    EverySeed,
+    /// Their median must: a single run hangs on the luck of one fan.
+    Median,
 }
 
 impl Measure {
     fn at_most(what: &'static str, value: f64, bound: f64) -> Self {
-        Self { what, value, bound, at_most: true }
+        Self { what, value, bound, at_most: true, rule: Rule::EverySeed }
     }
 
     fn at_least(what: &'static str, value: f64, bound: f64) -> Self {
-        Self { what, value, bound, at_most: false }
+        Self { what, value, bound, at_most: false, rule: Rule::EverySeed }
     }
 
     /// Whether the bound is kept.
@@ -97,7 +108,7 @@ pub(super) fn judge(plant: &Plant, scenario: &Scenario, outcome: &Outcome, oracl
         Judge::Doubles => vec![Measure::at_most("s to 75 %", reached(after, 0.75), 200.0)],
         Judge::Slow => vec![
             Measure::at_least("use", utilisation(after), 0.85),
-            Measure::at_least("alarm", f64::from(u8::from(after.iter().any(|r| r.alarm))), 1.0),
+            Measure::at_least("alarm raised (1 yes)", f64::from(u8::from(after.iter().any(|r| r.alarm))), 1.0),
         ],
         Judge::Shift { within_s, refused: share } => vec![
             Measure::at_most("s to settle", settled(after), within_s),
@@ -119,9 +130,9 @@ pub(super) fn judge(plant: &Plant, scenario: &Scenario, outcome: &Outcome, oracl
     }
 }
 
-/// Highest rate in the five minutes after a pause over the mean in the two before it.
+/// Highest rate after a pause over the mean in the three minutes before it.
 fn resume(rows: &[Row], pause: usize) -> f64 {
-    let before = &rows[pause - 120..pause];
+    let before = &rows[pause - 180..pause];
     let steady = before.iter().map(|r| r.rate_per_s).sum::<f64>() / before.len() as f64;
     let highest = rows[pause..].iter().map(|r| r.rate_per_s).fold(0.0, f64::max);
     highest / steady
@@ -135,6 +146,7 @@ fn stock(outcome: &Outcome, oracle: Option<&Outcome>) -> Vec<Measure> {
     vec![
         Measure::at_most("found nothing", missed, 0.005),
         Measure::at_most("99 % sold / oracle's time", nearly, 1.3),
-        Measure::at_most("sold out / oracle's time", last, 1.3),
+        // The very last seat waits for the last of a chain of abandoned holds, 300 s each.
+        Measure { rule: Rule::Median, ..Measure::at_most("sold out / oracle's time", last, 1.3) },
     ]
 }

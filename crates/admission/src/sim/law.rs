@@ -43,7 +43,6 @@ pub(super) struct Answer {
     pub(super) release: u32,
     pub(super) rate_per_s: f64,
     pub(super) wanted_inside: f64,
-    pub(super) wanted_requests: f64,
     pub(super) alarm: bool,
 }
 
@@ -107,7 +106,6 @@ impl Law {
                     release: if due { std::mem::take(owed) } else { 0 },
                     rate_per_s: decision.rate_per_s,
                     wanted_inside: decision.state.wanted_inside,
-                    wanted_requests: decision.state.wanted_requests_per_s,
                     alarm: decision.state.alarm,
                 }
             }

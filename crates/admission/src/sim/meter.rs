@@ -16,13 +16,10 @@ pub(super) struct Row {
     pub(super) p99_ms: f64,
     pub(super) inside: u64,
     pub(super) wanted_inside: f64,
-    pub(super) wanted_requests: f64,
     /// Decided rate, people/s.
     pub(super) rate_per_s: f64,
     pub(super) released: u32,
     pub(super) alarm: bool,
-    pub(super) seats_free: u64,
-    pub(super) seats_sold: u64,
     /// Fans who gave up for being refused, so far.
     pub(super) gave_up: u64,
 }
@@ -86,8 +83,7 @@ impl Meter {
         }
     }
 
-    pub(super) fn write_row(&mut self, capacity: f64, signals: &Signals, answer: &Answer, seats: Option<Seats>) {
-        let seats = seats.unwrap_or_default();
+    pub(super) fn write_row(&mut self, capacity: f64, signals: &Signals, answer: &Answer) {
         self.rows.push(Row {
             capacity,
             goodput: signals.completed,
@@ -95,12 +91,9 @@ impl Meter {
             p99_ms: signals.p99_ms.unwrap_or(0.0),
             inside: self.inside,
             wanted_inside: answer.wanted_inside,
-            wanted_requests: answer.wanted_requests,
             rate_per_s: answer.rate_per_s,
             released: self.released,
             alarm: answer.alarm,
-            seats_free: seats.free,
-            seats_sold: seats.sold,
             gave_up: self.gave_up,
         });
     }

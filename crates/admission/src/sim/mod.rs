@@ -17,8 +17,8 @@ mod svg;
 mod world;
 
 pub use draw::Spread;
-pub use judge::Measure;
+pub use judge::{Measure, Rule};
 pub use law::LawKind;
 pub use plant::Plant;
-pub use report::{Report, Request, SimulateError, run, simulate};
+pub use report::{Report, Request, SimulateError, Summary, run, simulate, summarise};
 pub use scenario::{Change, Judge, Scenario};

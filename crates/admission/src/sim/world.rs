@@ -151,7 +151,7 @@ impl World<'_> {
         let signals = self.meter.signals(&mut self.backend.counted);
         let room = self.meter.room(self.waiting, self.seats);
         if second > 0 {
-            self.meter.write_row(capacity, &signals, &self.answer, self.seats);
+            self.meter.write_row(capacity, &signals, &self.answer);
         }
         let true_inside = 0.98 * self.backend.capacity(self.now_us) * self.plant.session_mean_s()
             / (self.plant.requests_mean() * self.habits.think_faster);

@@ -1,0 +1,44 @@
+//! Small JSON values in Redis that one side writes each second and another
+//! reads: status, stock, signals, policy. Each carries its time, so that a
+//! reader can tell old from new without a clock of Redis's.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use usher_base::redis::{CallError, Redis};
+
+/// A larger value is not one of ours.
+const MAX_VALUE_BYTES: usize = 64 * 1024;
+
+pub(crate) async fn put<T: Serialize>(
+    redis: &Redis,
+    key: String,
+    value: &T,
+    fades_after_seconds: u64,
+) -> Result<(), CallError> {
+    let mut set = ::redis::cmd("SET");
+    set.arg(key).arg(to_json(value));
+    set.arg("EX").arg(fades_after_seconds);
+    redis.command(set).await
+}
+
+/// `None` when nobody wrote it lately, or what stands there cannot be read.
+pub(crate) async fn get<T: DeserializeOwned>(
+    redis: &Redis,
+    key: String,
+) -> Result<Option<T>, CallError> {
+    let mut get = ::redis::cmd("GET");
+    get.arg(key);
+    let text: Option<Vec<u8>> = redis.command(get).await?;
+    Ok(text.and_then(|text| from_json(&text)))
+}
+
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("what is cached is plain data")
+}
+
+pub(crate) fn from_json<T: DeserializeOwned>(text: &[u8]) -> Option<T> {
+    if text.len() > MAX_VALUE_BYTES {
+        return None;
+    }
+    serde_json::from_slice(text).ok()
+}

@@ -1,0 +1,30 @@
+//! Admission's Redis keys. All are caches that somebody writes anew within
+//! seconds, so none of them stands behind the fence.
+
+use usher_base::EventId;
+use usher_base::redis::keys::of_event;
+
+/// JSON: the operator's policy, as Postgres has it.
+pub fn policy(event: EventId) -> String {
+    of_event(event, "policy")
+}
+
+/// JSON: what the leader says of the event, each second.
+pub fn status(event: EventId) -> String {
+    of_event(event, "status")
+}
+
+/// JSON: what is left to sell, as a booking node says each second.
+pub fn stock(event: EventId) -> String {
+    of_event(event, "stock")
+}
+
+/// Hash node -> JSON: each backend node's last second.
+pub fn signals(event: EventId) -> String {
+    of_event(event, "signals")
+}
+
+/// Stream: the law's decisions, newest last, bounded.
+pub fn decisions(event: EventId) -> String {
+    of_event(event, "decisions")
+}

@@ -1,0 +1,4 @@
+//! Admission's tables. Only the leader and operators' calls open them.
+
+pub(crate) mod checkpoints;
+pub(crate) mod policies;

@@ -1,0 +1,45 @@
+//! What is left to sell, as a booking node publishes it each second. Admission
+//! knows nothing of bookings: the app fills this from them.
+
+use serde::{Deserialize, Serialize};
+use usher_base::redis::{CallError, Redis};
+use usher_base::{EventId, Timestamp};
+
+use crate::{cache, keys};
+
+/// Older numbers are not acted upon: an empty shop is better than a wrong one.
+const FADES_AFTER_SECONDS: u64 = 10;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StockReport {
+    pub at: Timestamp,
+    /// Seats and standing places that could be held now.
+    pub free: u64,
+    /// Set aside, not bought: they may come back.
+    pub held: u64,
+    pub sold: u64,
+    pub orders_total: u64,
+}
+
+impl StockReport {
+    pub async fn publish(&self, redis: &Redis, event: EventId) -> Result<(), CallError> {
+        cache::put(redis, keys::stock(event), self, FADES_AFTER_SECONDS).await
+    }
+
+    pub async fn read(redis: &Redis, event: EventId) -> Result<Option<Self>, CallError> {
+        cache::get(redis, keys::stock(event)).await
+    }
+
+    /// Nothing to be had, and nothing that could come back.
+    pub fn is_sold_out(&self) -> bool {
+        self.free == 0 && self.held == 0
+    }
+
+    pub fn seats_per_order(&self) -> f64 {
+        const BEFORE_THE_FIRST: f64 = 2.0;
+        if self.orders_total == 0 {
+            return BEFORE_THE_FIRST;
+        }
+        self.sold as f64 / self.orders_total as f64
+    }
+}
