@@ -4,3 +4,17 @@
 
 pub mod control;
 pub mod sim;
+
+mod cache;
+mod keys;
+pub mod leader;
+mod pg;
+mod policies;
+pub mod signals;
+mod status;
+mod stock;
+
+pub use leader::Leader;
+pub use policies::{Policies, PolicyChangeError};
+pub use status::{Flow, Status};
+pub use stock::StockReport;

@@ -62,12 +62,24 @@ impl Policies {
     /// Writes Postgres's policy to Redis again, after a loss or for a new event.
     pub async fn restore(&self, event: EventId) -> Result<(), PolicyChangeError> {
         let policy = self.get(event).await?;
-        Ok(cache::put(self.redis(), keys::policy(event), &policy, FADES_AFTER_SECONDS).await?)
+        Ok(cache::put(
+            self.redis(),
+            keys::policy(event),
+            &policy,
+            FADES_AFTER_SECONDS,
+        )
+        .await?)
     }
 
     async fn mirror(&self, event: EventId, policy: &Policy) -> Result<(), CallError> {
         self.line.set_mode(event, mode_of(policy)).await?;
-        cache::put(self.redis(), keys::policy(event), policy, FADES_AFTER_SECONDS).await
+        cache::put(
+            self.redis(),
+            keys::policy(event),
+            policy,
+            FADES_AFTER_SECONDS,
+        )
+        .await
     }
 
     fn redis(&self) -> &Redis {

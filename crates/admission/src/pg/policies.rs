@@ -37,12 +37,14 @@ pub(crate) async fn write(
     .bind(who)
     .execute(&mut *transaction)
     .await?;
-    sqlx::query("INSERT INTO admission_audit (event_id, who, before, after) VALUES ($1, $2, $3, $4)")
-        .bind(event.uuid())
-        .bind(who)
-        .bind(before)
-        .bind(Json(policy))
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query(
+        "INSERT INTO admission_audit (event_id, who, before, after) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(event.uuid())
+    .bind(who)
+    .bind(before)
+    .bind(Json(policy))
+    .execute(&mut *transaction)
+    .await?;
     transaction.commit().await
 }
