@@ -126,8 +126,12 @@ fn send_off(
     fans.spawn(fan::live(Arc::clone(world), plan, script.crowd.seed));
 }
 
+/// Notes the gauges for the second that is just over.
 fn sample_now(world: &World) -> Live {
-    let now_ms = world.clock.now_ms();
+    let now_ms = world
+        .clock
+        .now_ms()
+        .saturating_sub(SAMPLE_EVERY.as_millis() as u64 / 2);
     world.meter.with(|tally, live| {
         let second = tally.second(now_ms);
         second.waiting = live.waiting;

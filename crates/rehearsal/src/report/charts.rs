@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::model::Report;
 use super::svg::Chart;
 use crate::score::thin;
+use crate::score::waits::Point;
 use crate::tally::Second;
 
 /// Most points of one line.
@@ -35,8 +36,8 @@ pub fn write(page: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     card(
         page,
-        "Waits shown and waits that came, by time of asking",
-        r#"<b class="a">band: low to high end shown (median)</b>, <b class="b">dots: the wait that came</b>"#,
+        "Waits shown and waits that came",
+        r#"<b class="a">came by the high end shown</b>, <b class="red">came later</b>, <b class="c">line: as the low end said</b>"#,
         &waits_chart(report),
     )?;
     card(
@@ -159,36 +160,25 @@ fn strain_chart(report: &Report) -> String {
 
 fn waits_chart(report: &Report) -> String {
     let points = &report.waits.points;
-    let x_max = points.iter().map(|point| point.asked_s).fold(0.0, f64::max);
-    let y_max = points
+    let top = points
         .iter()
         .map(|point| point.came_s.max(point.low_s))
         .fold(0.0, f64::max);
     let mut chart = Chart::new(
         "Waits shown and come",
-        "asked at second",
-        "wait in s",
-        x_max,
-        y_max * 1.1,
+        "low end shown, in s",
+        "came, in s",
+        top,
+        top,
     );
-    let band: Vec<(f64, f64, f64)> = report
-        .waits
-        .by_asking
-        .iter()
-        .map(|bucket| {
-            (
-                bucket.asked_from_s.midpoint(bucket.asked_to_s),
-                bucket.shown_low_s,
-                bucket.shown_high_s,
-            )
-        })
-        .collect();
-    chart.band("a", &band);
-    let came: Vec<(f64, f64)> = points
-        .iter()
-        .map(|point| (point.asked_s, point.came_s))
-        .collect();
-    chart.dots("b", 1.6, &came);
+    chart.line("c dash", &[(0.0, 0.0), (top, top)]);
+    let is_kept = |point: &&Point| point.came_s <= point.high_s + report.setting.wait_tolerance_s;
+    let at = |point: &Point| (point.low_s, point.came_s);
+    let (kept, broken): (Vec<&Point>, Vec<&Point>) = points.iter().partition(is_kept);
+    let kept: Vec<(f64, f64)> = kept.into_iter().map(at).collect();
+    let broken: Vec<(f64, f64)> = broken.into_iter().map(at).collect();
+    chart.dots("a", 1.8, &kept);
+    chart.dots("red", 1.8, &broken);
     chart.finish()
 }
 

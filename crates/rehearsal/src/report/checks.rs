@@ -1,5 +1,4 @@
-//! Go or no-go: each objective against what was measured, and the four answers
-//! that a reader wants at a glance, each with its one sentence.
+//! Go or no-go: each objective against what was measured.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,15 +30,6 @@ pub struct Check {
     pub passed: Option<bool>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
-    pub question: Question,
-    pub asks: String,
-    pub short: String,
-    pub sentence: String,
-    pub passed: Option<bool>,
-}
-
 pub fn check(report: &Report, goals: &Objectives) -> Vec<Check> {
     let mut checks = held(report, goals);
     checks.extend(stock(report, goals));
@@ -53,7 +43,7 @@ fn at_most(question: Question, name: &str, measured: Option<f64>, goal: f64, uni
         question,
         name: name.to_owned(),
         goal: format!("at most {}", figure(goal, unit)),
-        measured: measured.map_or("not measured".to_owned(), |value| figure(value, unit)),
+        measured: measured.map_or("-".to_owned(), |value| figure(value, unit)),
         passed: measured.map(|value| value <= goal),
     }
 }
@@ -100,9 +90,11 @@ fn held(report: &Report, goals: &Objectives) -> Vec<Check> {
         .start_lag
         .p99_ms
         .max(report.tool.slot_wait.p99_ms);
-    let joined = at_least(Held, "fans who joined", Some(report.joined as f64), 1.0, "");
+    let somebody = |name: &str, fans: u64| at_least(Held, name, Some(fans as f64), 1.0, "");
     vec![
-        joined,
+        somebody("fans who joined", report.joined),
+        // A line that lets nobody in breaks no other goal and is still no on-sale.
+        somebody("fans who were let in", report.pace.admitted),
         at_most(
             Held,
             "failed requests",
@@ -258,136 +250,100 @@ fn order(report: &Report, goals: &Objectives) -> Vec<Check> {
     ]
 }
 
-/// The four answers; a question without any measured check stays open.
-pub fn answer(report: &Report) -> Vec<Answer> {
-    vec![
-        verdict(
-            report,
-            Question::Held,
-            "Did it hold?",
-            held_sentence(report),
-        ),
-        limit_answer(report),
-        verdict(
-            report,
-            Question::Honest,
-            "Were the waits honest?",
-            honest_sentence(report),
-        ),
-        verdict(
-            report,
-            Question::Order,
-            "Was the order kept?",
-            order_sentence(report),
-        ),
-    ]
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::model::{Evidence, Setting};
+    use crate::score::stock::Facts;
+    use crate::score::waits::tests::honest_crowd;
+    use crate::tally::Tally;
 
-fn verdict(report: &Report, question: Question, asks: &str, sentence: String) -> Answer {
-    let checks = || {
-        report
+    fn report(records: Vec<crate::record::FanRecord>, admissions: u64) -> Report {
+        let mut tally = Tally::default();
+        tally.second(0).admissions = admissions;
+        let setting = Setting {
+            targets: Vec::new(),
+            event: String::new(),
+            fans: 100,
+            curve: String::new(),
+            profile: String::new(),
+            arrive_seconds: 1,
+            max_seconds: 1,
+            seed: 1,
+            processes: 1,
+            push_interval_ms: 1000,
+            wait_tolerance_s: 3.0,
+            started_at: String::new(),
+            version: String::new(),
+        };
+        let evidence = Evidence {
+            setting,
+            records,
+            tally,
+            facts: Facts::default(),
+            statuses: Vec::new(),
+            ran_ms: 1000,
+            processes_lost: 0,
+        };
+        Report::build(evidence, &Objectives::default())
+    }
+
+    fn failed(report: &Report) -> Vec<&str> {
+        let failed = report
             .checks
             .iter()
-            .filter(|check| check.question == question)
-    };
-    let failed: Vec<&str> = checks()
-        .filter(|check| check.passed == Some(false))
-        .map(|check| check.name.as_str())
-        .collect();
-    // The order is only known to be kept if somebody could have been overtaken.
-    let decisive = match question {
-        Question::Order | Question::Honest => {
-            checks().next().is_some_and(|check| check.passed.is_some())
+            .filter(|check| check.passed == Some(false));
+        failed.map(|check| check.name.as_str()).collect()
+    }
+
+    #[test]
+    fn an_honest_crowd_is_a_go() {
+        let report = report(honest_crowd(100), 100);
+        assert!(report.go, "{:?}", failed(&report));
+    }
+
+    #[test]
+    fn a_line_that_lets_nobody_in_is_no_go() {
+        let mut crowd = honest_crowd(100);
+        for record in &mut crowd {
+            record.admitted_ms = None;
+            record.waits.clear();
         }
-        Question::Held | Question::Limit => true,
-    };
-    let passed = if failed.is_empty() {
-        decisive.then_some(true)
-    } else {
-        Some(false)
-    };
-    let sentence = if failed.is_empty() {
-        sentence
-    } else {
-        format!("{sentence} Missed: {}.", failed.join(", "))
-    };
-    let short = match passed {
-        Some(true) => "Yes",
-        Some(false) => "No",
-        None => "Not known",
-    };
-    Answer {
-        question,
-        asks: asks.to_owned(),
-        short: short.to_owned(),
-        sentence,
-        passed,
+        let report = report(crowd, 0);
+        assert!(!report.go);
+        assert_eq!(failed(&report), ["fans who were let in"]);
+        let order = report
+            .answers
+            .iter()
+            .find(|answer| answer.question == Question::Order);
+        assert_eq!(
+            order.and_then(|answer| answer.passed),
+            None,
+            "nothing to compare with"
+        );
     }
-}
 
-fn held_sentence(report: &Report) -> String {
-    format!(
-        "{} of {} fans joined, {} were let in, {} orders with {} tickets were confirmed, {} tickets oversold.",
-        report.joined,
-        report.setting.fans,
-        report.pace.admitted,
-        report.stock.orders,
-        report.stock.tickets,
-        report.stock.oversold()
-    )
-}
-
-fn honest_sentence(report: &Report) -> String {
-    let (all, half) = (&report.waits.all, &report.waits.halfway);
-    match (all.kept, all.median_error) {
-        (Some(kept), Some(error)) => format!(
-            "{:.0} % of {} waits shown came by their high end (90 % would be exact); median error {:.0} %, half-way {:.0} %.",
-            kept * 100.0,
-            all.judged,
-            error * 100.0,
-            half.median_error.unwrap_or(error) * 100.0
-        ),
-        _ => "No shown wait could be compared with one that came.".to_owned(),
-    }
-}
-
-fn order_sentence(report: &Report) -> String {
-    format!(
-        "{} of {} fans in line were overtaken while present; {} were let in with a number.",
-        report.order.overtaken, report.order.judged, report.order.admitted
-    )
-}
-
-fn limit_answer(report: &Report) -> Answer {
-    let busiest = &report.limit.busiest;
-    let (short, sentence) = match &report.limit.first_strained {
-        Some(load) => (
-            format!("{} requests/s", load.requests),
-            format!(
-                "First strained in second {}: {} requests, {} joins, {} streams open; {} slow, {} refused, {} failed. {} seconds were strained in all.",
-                load.at_second,
-                load.requests,
-                load.joins,
-                load.streams_open,
-                load.slow,
-                load.refused,
-                load.failed,
-                report.limit.strained_seconds
-            ),
-        ),
-        None => (
-            "Not reached".to_owned(),
-            format!(
-                "The busiest second ({}) carried {} requests, {} joins and {} open streams without strain.",
-                busiest.at_second, busiest.requests, busiest.joins, busiest.streams_open
-            ),
-        ),
-    };
-    Answer {
-        question: Question::Limit,
-        asks: "Where was the limit?".to_owned(),
-        short,
-        sentence,
-        passed: None,
+    #[test]
+    fn each_planted_fault_answers_no_to_its_own_question() {
+        let mut halved = honest_crowd(100);
+        for wait in halved.iter_mut().flat_map(|record| &mut record.waits) {
+            wait.low_s /= 2.0;
+            wait.high_s /= 2.0;
+        }
+        let mut skipped = honest_crowd(100);
+        skipped[10].admitted_ms = None;
+        skipped[10].still_waiting_ms = Some(100_000);
+        skipped[10].present[0].to_ms = 100_000;
+        for (crowd, question) in [(halved, Question::Honest), (skipped, Question::Order)] {
+            let report = report(crowd, 100);
+            assert!(!report.go);
+            let no: Vec<Question> = report
+                .answers
+                .iter()
+                .filter(|answer| answer.passed == Some(false))
+                .map(|answer| answer.question)
+                .collect();
+            assert_eq!(no, [question], "{:?}", failed(&report));
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::answers::Answer;
 use super::charts;
-use super::checks::Answer;
 use super::model::Report;
 use super::svg::escape;
 
@@ -72,15 +72,15 @@ fn write_answer(page: &mut String, answer: &Answer) -> std::fmt::Result {
 }
 
 fn write_checks(page: &mut String, report: &Report) -> std::fmt::Result {
-    page.push_str(r#"<section class="card scroll"><h2>Objectives</h2><table><tr><th>what</th><th>goal</th><th>measured</th><th></th></tr>"#);
+    page.push_str(r#"<section class="card scroll"><h2>Objectives</h2><table class="wrap"><tr><th>what</th><th>measured</th><th>goal</th><th></th></tr>"#);
     for check in &report.checks {
         let (class, word) = tone(check.passed);
         write!(
             page,
             r#"<tr><td>{}</td><td>{}</td><td>{}</td><td class="{class}">{word}</td></tr>"#,
             escape(&check.name),
-            escape(&check.goal),
-            escape(&check.measured)
+            escape(&check.measured),
+            escape(&check.goal)
         )?;
     }
     page.push_str("</table></section>");

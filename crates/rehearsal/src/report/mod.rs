@@ -1,5 +1,6 @@
 //! The report: one model, three faces (terminal, JSON, a self-contained page).
 
+pub mod answers;
 mod charts;
 pub mod checks;
 pub mod html;

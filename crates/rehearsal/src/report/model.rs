@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::{self, Answer, Check};
+use super::answers::{self, Answer};
+use super::checks::{self, Check};
 use crate::objectives::Objectives;
 use crate::record::{Ending, FanRecord, Finding};
 use crate::score::limit::{self, Limit};
@@ -153,7 +154,7 @@ impl Report {
             setting,
         };
         report.checks = checks::check(&report, objectives);
-        report.answers = checks::answer(&report);
+        report.answers = answers::answer(&report);
         report.go = report
             .checks
             .iter()

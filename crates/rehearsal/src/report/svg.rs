@@ -1,4 +1,4 @@
-//! Small inline charts: lines, bands and dots over one pair of axes. Colours come
+//! Small inline charts: lines and dots over one pair of axes. Colours come
 //! from the page's own CSS classes, so that light and dark both read well.
 
 use std::fmt::Write as _;
@@ -89,18 +89,6 @@ impl Chart {
         }
         self.put(format_args!(r#"<polyline class="line {class}" points=""#));
         self.points(points.iter());
-        self.put(format_args!(r#""/>"#));
-    }
-
-    /// The area between a low and a high value at each x.
-    pub fn band(&mut self, class: &str, points: &[(f64, f64, f64)]) {
-        if points.is_empty() {
-            return;
-        }
-        let low: Vec<(f64, f64)> = points.iter().map(|(x, low, _)| (*x, *low)).collect();
-        let high: Vec<(f64, f64)> = points.iter().map(|(x, _, high)| (*x, *high)).collect();
-        self.put(format_args!(r#"<polygon class="band {class}" points=""#));
-        self.points(low.iter().chain(high.iter().rev()));
         self.put(format_args!(r#""/>"#));
     }
 

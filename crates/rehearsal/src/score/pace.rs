@@ -1,5 +1,5 @@
 //! Admissions against the rate that fans were shown, counted only in seconds in
-//! which somebody was waiting: an empty line admits nobody and breaks no promise.
+//! which enough fans waited to fill it: a short line breaks no promise.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::tally::Second;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pace {
     pub admitted: u64,
-    /// Seconds in which fans waited and a rate was shown.
+    /// Seconds in which a rate was shown and enough fans waited to fill it.
     pub seconds: u64,
     pub per_second: f64,
     pub shown_per_second: f64,
@@ -23,10 +23,12 @@ pub fn score(seconds: &[Second]) -> Pace {
     for second in seconds {
         pace.admitted += second.admissions;
         pace.busiest_second = pace.busiest_second.max(second.admissions);
-        if let Some(rate_per_minute) = second.rate_shown().filter(|_| second.waiting > 0) {
+        let rate = second.rate_shown().map(|per_minute| per_minute / 60.0);
+        if let Some(rate) = rate.filter(|rate| second.waiting as f64 >= *rate && second.waiting > 0)
+        {
             pace.seconds += 1;
             admitted += second.admissions as f64;
-            shown += rate_per_minute / 60.0;
+            shown += rate;
         }
     }
     if pace.seconds > 0 {
@@ -42,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_line_is_not_held_against_the_rate() {
+    fn a_short_line_is_not_held_against_the_rate() {
         let busy = Second {
             admissions: 8,
             waiting: 50,
@@ -50,13 +52,13 @@ mod tests {
             rate_shown_count: 2,
             ..Second::default()
         };
-        let empty = Second { waiting: 0, ..busy };
+        let short = Second { waiting: 3, ..busy };
         let pace = score(&[
             busy,
             busy,
             Second {
                 admissions: 0,
-                ..empty
+                ..short
             },
         ]);
         assert_eq!(
