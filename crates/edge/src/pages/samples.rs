@@ -230,7 +230,7 @@ pub(super) fn order(status: OrderStatus) -> OrderPage {
         items: items(),
         total: dollars(26_800),
         tickets,
-        confirmed_at: Some(now()),
+        confirmed_at: (status == OrderStatus::Confirmed).then(now),
         test_mode: true,
     }
 }

@@ -4,6 +4,9 @@ import 'uplot/dist/uPlot.min.css';
 import type { Columns } from './history.ts';
 
 const HEIGHT_PX = 240;
+const SHOWN_SECONDS = 600;
+
+const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
 export class Chart {
   readonly #holder: HTMLElement;
@@ -34,45 +37,45 @@ export class Chart {
   #options(): uPlot.Options {
     const style = getComputedStyle(this.#holder);
     const colour = (name: string): string => style.getPropertyValue(name).trim();
-    const axis = {
+    const axis: uPlot.Axis = {
       stroke: colour('--quiet'),
       font: '12px system-ui',
       grid: { stroke: colour('--line'), width: 1 },
       ticks: { show: false },
     };
-    const whole = {
-      range: (_: uPlot, _low: number, high: number): [number, number] => [
-        0,
-        Math.max(10, high * 1.1),
-      ],
-    };
+    const line = (label: string, scale: string, name: string, dash: number[]): uPlot.Series => ({
+      label,
+      scale,
+      dash,
+      stroke: colour(name),
+      width: 2,
+      points: { show: false },
+    });
     return {
       ...this.#size(),
       cursor: { y: false },
-      scales: { people: whole, rate: whole },
+      legend: { live: false },
+      scales: {
+        x: { range: (_, _low, high) => [high - SHOWN_SECONDS, high] },
+        people: { range: fromZero },
+        rate: { range: fromZero },
+      },
       axes: [
-        axis,
+        { ...axis, values: (_, times) => times.map((at) => CLOCK.format(at * 1000)) },
         { ...axis, scale: 'people', size: 64 },
         { ...axis, scale: 'rate', side: 1, size: 56, grid: { show: false } },
       ],
       series: [
-        { label: 'Time' },
-        { label: 'Waiting', scale: 'people', stroke: colour('--series-waiting'), width: 2 },
-        {
-          label: 'Inside',
-          scale: 'people',
-          stroke: colour('--series-inside'),
-          width: 2,
-          dash: [6, 4],
-        },
-        {
-          label: 'Per minute',
-          scale: 'rate',
-          stroke: colour('--series-rate'),
-          width: 2,
-          dash: [2, 3],
-        },
+        {},
+        line('Waiting', 'people', '--series-waiting', []),
+        line('Inside', 'people', '--series-inside', [6, 4]),
+        line('Let in per minute', 'rate', '--series-rate', [2, 3]),
       ],
     };
   }
+}
+
+/** Room above the highest point, and never an empty scale. */
+function fromZero(_: uPlot, _low: number, high: number): [number, number] {
+  return [0, Math.max(10, high * 1.1)];
 }

@@ -1,7 +1,9 @@
 // When to try again: ever later, and never all at once. After an outage a hundred
 // thousand pages come back, so each waits a random part of its delay.
 
-const FIRST_DELAY_MS = 1_000;
+const FIRST_DELAY_MS = 3_000;
+/** However lucky the draw, not at once. */
+const SHORTEST_SHARE = 0.1;
 const LONGEST_DELAY_MS = 30_000;
 /** Doubling stops here, long past the longest delay. */
 const MAX_DOUBLINGS = 10;
@@ -10,7 +12,7 @@ const MAX_DOUBLINGS = 10;
 export function backoffMs(attempt: number, random: number): number {
   const doubled = FIRST_DELAY_MS * 2 ** Math.min(attempt, MAX_DOUBLINGS);
   const ceiling = Math.min(doubled, LONGEST_DELAY_MS);
-  return Math.round(ceiling * (0.5 + random / 2));
+  return Math.round(ceiling * (SHORTEST_SHARE + (1 - SHORTEST_SHARE) * random));
 }
 
 /** A poll interval, give or take a fifth. */

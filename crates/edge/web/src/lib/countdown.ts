@@ -32,7 +32,7 @@ export function passedWarning(
 
 export function countdown(options: CountdownOptions): Countdown {
   let deadlineMs: number | null = null;
-  let lastLeftMs = Number.POSITIVE_INFINITY;
+  let lastLeftMs = 0;
   let timer: ReturnType<typeof setInterval> | undefined;
 
   const tick = (): void => {
@@ -63,7 +63,8 @@ export function countdown(options: CountdownOptions): Countdown {
       stop();
       if (nextMs === null) return;
       deadlineMs = nextMs;
-      lastLeftMs = Number.POSITIVE_INFINITY;
+      // Only what passes from now on is warned of.
+      lastLeftMs = nextMs - options.clock.now();
       options.element.dataset.ticking = '';
       timer = setInterval(tick, TICK_MS);
       tick();

@@ -42,6 +42,7 @@ export class Feed {
   #attempt = 0;
   #failedPolls = 0;
   #heardAtMs = Date.now();
+  #connectedAtMs = Date.now();
   #inContact = true;
   #stopped = false;
   #polling = false;
@@ -80,7 +81,7 @@ export class Feed {
     const open = this.#options.openSocket ?? ((url: string) => new WebSocket(url));
     const socket = open(this.#options.url);
     this.#socket = socket;
-    this.#heardAtMs = Date.now();
+    this.#connectedAtMs = Date.now();
     socket.addEventListener('open', () => {
       this.#heard();
       this.#options.onOpen?.();
@@ -98,7 +99,6 @@ export class Feed {
 
   #closed(socket: WebSocket): void {
     if (socket !== this.#socket || this.#stopped) return;
-    if (this.#attempt === 0) this.#pollIn(SHORTEST_POLL_MS);
     this.#reconnectIn(backoffMs(this.#attempt, this.#random()));
     this.#attempt += 1;
   }
@@ -147,8 +147,9 @@ export class Feed {
 
   #check(): void {
     const silentMs = Date.now() - this.#heardAtMs;
+    const socketSilentMs = Math.min(silentMs, Date.now() - this.#connectedAtMs);
     const { silenceMs } = this.#options;
-    if (this.#socket && silenceMs !== null && silentMs > silenceMs) {
+    if (this.#socket && silenceMs !== null && socketSilentMs > silenceMs) {
       this.#closed(this.#socket);
     }
     const isCutOff = !this.#isStreaming() && this.#failedPolls > 0;

@@ -1,5 +1,5 @@
 // Where each seat is drawn. The seat map tells sections, rows and seats but no places on
-// paper, so sections are set on shelves before the stage and bent around it. Pure.
+// paper, so sections are set on shelves before the stage, their rows a little curved. Pure.
 import type { Row, Seat, SeatMap, Section } from '../lib/api.ts';
 
 /** One seat's own width is the unit of everything here. */
@@ -11,8 +11,8 @@ const ROW_LABEL_WIDTH = 1.5;
 const STAGE_HEIGHT = 3;
 /** How much wider than high the whole may become. */
 const SHAPE = 1.5;
-/** How far the ends of a shelf are bent towards the stage, as a share of the width. */
-const BEND = 0.06;
+/** How far the ends of a section's rows reach towards the stage, as a share of its width. */
+const BEND = 0.05;
 
 export interface PlacedSeat {
   seat: Seat;
@@ -47,7 +47,6 @@ export function layOut(map: SeatMap): Layout {
   const blocks = map.sections.filter((section) => section.rows.length > 0).map(measure);
   const shelves = shelve(blocks);
   const width = Math.max(1, ...shelves.map(shelfWidth));
-  const bend = (x: number): number => -BEND * width * (2 * (x / width) - 1) ** 2;
   const layout: Layout = {
     seats: [],
     labels: [],
@@ -55,11 +54,11 @@ export function layOut(map: SeatMap): Layout {
     width,
     height: 0,
   };
-  let top = STAGE_HEIGHT + BEND * width;
+  let top = STAGE_HEIGHT;
   for (const shelf of shelves) {
     let left = (width - shelfWidth(shelf)) / 2;
     for (const block of shelf) {
-      place(block, left, top, bend, layout);
+      place(block, left, top, layout);
       left += block.width + SECTION_GAP;
     }
     top += Math.max(...shelf.map((block) => block.height)) + SECTION_GAP;
@@ -79,7 +78,7 @@ function measure(section: Section): Block {
   return {
     section,
     width: longest + 2 * ROW_LABEL_WIDTH,
-    height: section.rows.length * ROW_PITCH + TITLE_HEIGHT,
+    height: section.rows.length * ROW_PITCH + TITLE_HEIGHT + BEND * longest,
   };
 }
 
@@ -102,20 +101,16 @@ function shelfWidth(shelf: Block[]): number {
   return shelf.reduce((sum, block) => sum + block.width, gaps);
 }
 
-function place(
-  block: Block,
-  left: number,
-  top: number,
-  bend: (x: number) => number,
-  layout: Layout,
-): void {
+function place(block: Block, left: number, top: number, layout: Layout): void {
   const { section } = block;
   const middle = left + block.width / 2;
+  const bend = (x: number): number =>
+    BEND * block.width * (1 - ((2 * (x - middle)) / block.width) ** 2);
   layout.labels.push({
     text: section.name,
     kind: 'section',
     x: middle,
-    y: top + TITLE_HEIGHT / 2 + bend(middle),
+    y: top + TITLE_HEIGHT / 2,
   });
   section.rows.forEach((row, index) => {
     const y = top + TITLE_HEIGHT + (index + 0.5) * ROW_PITCH;

@@ -167,7 +167,7 @@ function prepareBest(map: SeatMap): void {
     );
   }
   for (let count = 1; count <= choice.limit; count += 1) {
-    ref('best-count').append(new Option(String(count), String(count), count === 2));
+    ref('best-count').append(new Option(String(count), String(count), count === 2, count === 2));
   }
   form.addEventListener('submit', (event) => {
     event.preventDefault();

@@ -9,6 +9,7 @@ export function showSummary(choice: Choice, busy: boolean): void {
   const items = choice.items();
   const total = choice.total();
   ref('empty').hidden = items.length > 0;
+  ref('layout').classList.toggle('chosen', items.length > 0);
   ref('items').replaceChildren(...items.map((item) => itemLine(item, total)));
   showText(ref('total'), total && moneyWords(total), ref('total-line'));
   const hold = ref<HTMLButtonElement>('hold');

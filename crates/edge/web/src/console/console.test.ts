@@ -1,0 +1,73 @@
+// Settings are read, checked and said back; history is bounded; phases lead somewhere.
+import { describe, expect, it } from 'vitest';
+import { PHASES, type SaleStatus } from '../lib/api.ts';
+import { History } from './history.ts';
+import { stepsFrom } from './phases.ts';
+import { settingsOf, settingsProblem, settingsWords } from './settings.ts';
+
+function form(fields: Record<string, string>): FormData {
+  const data = new FormData();
+  for (const [name, value] of Object.entries(fields)) data.set(name, value);
+  return data;
+}
+
+describe('settings', () => {
+  const settings = settingsOf(
+    form({ mode: 'auto', min_rate_per_minute: '60', max_rate_per_minute: ' ', max_inside: '2000' }),
+  );
+
+  it('read an empty field as no limit', () => {
+    expect(settings).toEqual({
+      mode: 'auto',
+      rate_per_minute: null,
+      min_rate_per_minute: 60,
+      max_rate_per_minute: null,
+      max_inside: 2_000,
+    });
+  });
+
+  it('are said back in words', () => {
+    expect(settingsWords(settings)).toBe(
+      'Automatic, at least 60 per minute, at most 2,000 inside.',
+    );
+    const manual = { ...settings, mode: 'manual' as const, rate_per_minute: 0.5, max_inside: null };
+    expect(settingsWords(manual)).toBe('Manual, 0.5 per minute.');
+    expect(settingsWords({ ...settings, mode: 'paused' })).toBe('Paused: nobody is let in.');
+  });
+
+  it('are refused when they cannot be meant', () => {
+    expect(settingsProblem(settings)).toBeNull();
+    expect(settingsProblem({ ...settings, max_rate_per_minute: 10 })).toMatch(/above/);
+    expect(settingsProblem({ ...settings, mode: 'manual' })).toMatch(/per minute/);
+  });
+});
+
+describe('History', () => {
+  const status = { waiting: 1, inside: 2, rate_per_minute: 3 } as SaleStatus;
+
+  it('keeps ten minutes', () => {
+    const history = new History();
+    for (let second = 0; second < 2_000; second += 1) history.add(second, status);
+    const [at, waiting] = history.columns;
+    expect(at[0]).toBe(1_999 - 600);
+    expect(at).toHaveLength(601);
+    expect(waiting).toHaveLength(601);
+  });
+
+  it('is bounded also when frames come faster', () => {
+    const history = new History();
+    for (let tick = 0; tick < 5_000; tick += 1) history.add(tick / 10, status);
+    expect(history.columns.map((column) => column.length)).toEqual([1_200, 1_200, 1_200, 1_200]);
+  });
+});
+
+describe('phases', () => {
+  it('never offer to stay, and ask before ending a sale', () => {
+    for (const phase of PHASES) {
+      for (const step of stepsFrom(phase)) {
+        expect(step.to).not.toBe(phase);
+        if (step.to === 'closed' || step.to === 'sold_out') expect(step.question).not.toBeNull();
+      }
+    }
+  });
+});
