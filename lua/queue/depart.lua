@@ -10,6 +10,7 @@
 --         is not there, or {'other'} when another session of the fan is meant.
 -- Steps: inside the shop? end the session and say so to the edges. In line? clear
 --        the number. A revoked fan is remembered wherever they stood.
+local WITHDRAWN = 4294967296
 local refused = fence(KEYS[1])
 if refused then return refused end
 local now = now_ms(KEYS[1])
@@ -36,7 +37,8 @@ end
 if meant ~= '' then return {'unknown'} end
 
 local number = redis.call('ZSCORE', line, fan)
-local index = redis.call('ZSCORE', gather, fan)
+local index = tonumber(redis.call('ZSCORE', gather, fan) or '')
+if index and index > WITHDRAWN then index = nil end
 if not number and not index then return {'unknown'} end
 if number then
   redis.call('ZREM', line, fan)
@@ -44,7 +46,12 @@ if number then
   redis.call('SETBIT', spent, number, 1)
   redis.call('HDEL', missed, fan)
 end
-redis.call('ZREM', gather, fan)
+if index and redis.call('HGET', meta, 'phase') == 'drawing' then
+  -- The list of a draw is fixed: who withdraws keeps an entry, and the number is spent.
+  redis.call('ZADD', gather, index + WITHDRAWN, fan)
+else
+  redis.call('ZREM', gather, fan)
+end
 redis.call('HINCRBY', meta, 'left', 1)
 if reason == 'revoked' then redis.call('HSET', fate, fan, reason) end
 return {'departed', number and 'waiting' or 'gathering', tonumber(number or index), ''}

@@ -12,6 +12,7 @@
 --         or {'replaced'}, {'elsewhere', lane}, {'not_open'}, {'closed'}, {'full'}.
 -- Steps: token not outdated? place already there? token's own number restored?
 --        phase and room for one more? gather, pass at once, or take a number.
+local WITHDRAWN = 4294967296
 local refused = fence(KEYS[1])
 if refused then return refused end
 local now = now_ms(KEYS[1])
@@ -40,8 +41,8 @@ if pass then
   local claim_by = tonumber(redis.call('ZSCORE', admitted, fan) or '0')
   return joined(false, false, {'admitted', claim_by, tonumber(of), in_lane})
 end
-local index = redis.call('ZSCORE', gather, fan)
-if index then return joined(false, false, {'gathering', tonumber(index)}) end
+local index = tonumber(redis.call('ZSCORE', gather, fan) or '')
+if index and index < WITHDRAWN then return joined(false, false, {'gathering', index}) end
 local waiting = redis.call('ZCARD', line) + redis.call('ZCARD', gather)
 for i = 12, #KEYS do
   if redis.call('ZSCORE', KEYS[i], fan) then

@@ -6,6 +6,7 @@
 -- Returns one place a fan: {'waiting', number}, {'gathering', index},
 --         {'admitted', claim_by, number, lane}, {'active', ends_at, number, lane},
 --         {'ended', reason} or {'unknown'}.
+local WITHDRAWN = 4294967296
 local refused = fence(KEYS[1])
 if refused then return refused end
 local now = now_ms(KEYS[1])
@@ -23,8 +24,8 @@ local function not_in_line(fan, pass)
     local claim_by = tonumber(redis.call('ZSCORE', KEYS[4], fan) or '0')
     return {'admitted', claim_by, tonumber(number), lane}
   end
-  local index = redis.call('ZSCORE', KEYS[3], fan)
-  if index then return {'gathering', tonumber(index)} end
+  local index = tonumber(redis.call('ZSCORE', KEYS[3], fan) or '')
+  if index and index < WITHDRAWN then return {'gathering', index} end
   local fate = redis.call('HGET', KEYS[7], fan)
   if fate then return {'ended', string.match(fate, '^%a+')} end
   return {'unknown'}

@@ -45,6 +45,14 @@ impl Bitmap {
         self.words[index - self.first_word] |= bit;
     }
 
+    pub fn remove(&mut self, number: Number) {
+        let (index, bit) = position(number);
+        let offset = index.checked_sub(self.first_word);
+        if let Some(word) = offset.and_then(|offset| self.words.get_mut(offset)) {
+            *word &= !bit;
+        }
+    }
+
     pub fn contains(&self, number: Number) -> bool {
         let (index, bit) = position(number);
         self.word(index) & bit != 0
@@ -208,6 +216,10 @@ mod tests {
         fn it_is_a_set(a in some_numbers(), b in some_numbers(), probe in 0u32..2_500) {
             let (mut left, right) = (bitmap(&a), bitmap(&b));
             prop_assert_eq!(left.contains(Number(probe)), a.contains(&probe));
+            let mut without = left.clone();
+            without.remove(Number(probe));
+            let rest: Vec<_> = a.iter().copied().filter(|n| *n != probe).collect();
+            prop_assert_eq!(plain(without.iter()), rest);
             let both: Vec<_> = a.intersection(&b).copied().collect();
             prop_assert_eq!(left.common_len(&right) as usize, both.len());
             prop_assert_eq!(plain(left.common(&right)), both);

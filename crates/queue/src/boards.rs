@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use usher_base::redis::CallError;
 use usher_base::{EventId, FanId, Lane, Number, Timestamp};
 
 use crate::bitmap::Bitmap;
@@ -46,6 +47,8 @@ pub struct LaneBoard {
     pub last: Number,
     /// The last number that may be handed out.
     pub block_end: Number,
+    /// Of a lottery's draw, for the receipts of those who gather.
+    pub commitment: Option<[u8; 32]>,
 }
 
 /// What is true of the event as a whole, as Redis has it.
@@ -116,6 +119,7 @@ impl Line {
                 gathering,
                 last,
                 block_end: Number(field(&meta, &format!("block:{lane}"))?.unwrap_or(0)),
+                commitment: commitment(&meta, lane)?,
                 lane: lane.clone(),
             })
         });
@@ -222,6 +226,16 @@ fn read_meta(mut list: Reply) -> Read<Meta> {
 
 fn field<T: std::str::FromStr>(meta: &Meta, name: &str) -> Read<Option<T>> {
     meta.get(name).map(|text| parsed(text)).transpose()
+}
+
+fn commitment(meta: &Meta, lane: &Lane) -> Read<Option<[u8; 32]>> {
+    let Some(text) = meta.get(&format!("commitment:{lane}")) else {
+        return Ok(None);
+    };
+    let mut hash = [0; 32];
+    hex::decode_to_slice(text, &mut hash)
+        .map_err(|_| CallError::Shape("an unreadable commitment".to_owned()))?;
+    Ok(Some(hash))
 }
 
 fn event_state(meta: &Meta) -> Read<EventState> {

@@ -98,3 +98,16 @@ pub enum TransferError {
     #[error(transparent)]
     Call(#[from] CallError),
 }
+
+/// Why the gathering could not be ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FreezeError {
+    #[error("lane {lane} gathered {fans} fans, more than the numbers leased for it")]
+    BlockTooSmall { lane: Lane, fans: u32 },
+    #[error("the line was rebuilt a moment ago and waits for its fans to reconnect")]
+    Settling,
+    #[error("the event does not gather")]
+    NotGathering,
+    #[error(transparent)]
+    Call(#[from] CallError),
+}

@@ -7,21 +7,31 @@ use usher_base::{EventId, Lane};
 pub use keys::meta;
 
 macro_rules! of_event {
-    ($($(#[$doc:meta])* $name:ident),*) => {$(
-        $(#[$doc])*
+    ($($(#[$doc:meta])* $name:ident),*) => {
+        $($(#[$doc])*
         pub fn $name(event: EventId) -> String {
             keys::of_event(event, stringify!($name))
+        })*
+
+        /// What a rebuild forgets of the event as a whole.
+        pub fn all_of_event(event: EventId) -> Vec<String> {
+            vec![$($name(event)),*]
         }
-    )*};
+    };
 }
 
 macro_rules! of_lane {
-    ($($(#[$doc:meta])* $name:ident),*) => {$(
-        $(#[$doc])*
+    ($($(#[$doc:meta])* $name:ident),*) => {
+        $($(#[$doc])*
         pub fn $name(event: EventId, lane: &Lane) -> String {
             keys::of_event(event, &format!(concat!(stringify!($name), ":{}"), lane))
+        })*
+
+        /// What a rebuild forgets of one lane.
+        pub fn all_of_lane(event: EventId, lane: &Lane) -> Vec<String> {
+            vec![$($name(event, lane)),*]
         }
-    )*};
+    };
 }
 
 of_lane!(

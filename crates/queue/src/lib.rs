@@ -13,6 +13,7 @@ pub mod draw;
 mod error;
 mod keys;
 mod line;
+pub mod pg;
 mod phase;
 mod place;
 mod presence;
@@ -26,13 +27,13 @@ pub use boards::{
     Boards, Changes, Cursor, EndedSessions, EventBoard, EventState, LaneBoard, Moved, SessionEnd,
     Totals,
 };
-pub use error::{ClaimError, JoinError, LeaderError, ReleaseError, TransferError};
+pub use error::{ClaimError, FreezeError, JoinError, LeaderError, ReleaseError, TransferError};
 pub use line::{
     Departed, EdgeId, Ended, HERE_FADES_AFTER, JoinOrder, Joined, LeaseToken, Line, LineSettings,
     MAX_FANS_PER_LOOKUP, MAX_LANES, MAX_NUMBERS_PER_RELEASE, Mode, OldPlace, ReleaseOrder,
     Released, ReleasedFan, Room, SWEEP_AT_MOST, Snapshot, Swept, Was,
 };
-pub use phase::{Ordering, Phase, PhaseRefused};
+pub use phase::{Ordering, Phase, PhaseRefused, Schedule};
 pub use place::{EndReason, Place, Session, SessionId};
 pub use presence::{MAX_GRACE_MINUTES, Presence};
 pub use scripts::SCRIPTS;

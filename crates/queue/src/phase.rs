@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use usher_base::InvalidId;
+use usher_base::{InvalidId, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,6 +99,39 @@ impl Phase {
     }
 }
 
+/// When an event changes its phase by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Schedule {
+    pub gathers_at: Option<Timestamp>,
+    pub opens_at: Option<Timestamp>,
+    pub closes_at: Option<Timestamp>,
+}
+
+impl Schedule {
+    /// The change that is due now, if any. An operator's pause or sell-out is not
+    /// undone by the clock; a draft waits until it is announced.
+    pub fn due(&self, phase: Phase, ordering: Ordering, now: Timestamp) -> Option<Phase> {
+        let passed = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if matches!(phase, Phase::Draft | Phase::Closed) {
+            return None;
+        }
+        if passed(self.closes_at) {
+            return Some(Phase::Closed);
+        }
+        match (phase, ordering) {
+            (Phase::Scheduled | Phase::Gathering, Ordering::Fifo) if passed(self.opens_at) => {
+                Some(Phase::Open)
+            }
+            (Phase::Gathering, Ordering::Lottery) if passed(self.opens_at) => Some(Phase::Drawing),
+            // A lottery that begins late still gathers first.
+            (Phase::Scheduled, _) if passed(self.gathers_at.or(self.opens_at)) => {
+                Some(Phase::Gathering)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Ordering {
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -157,6 +190,38 @@ mod tests {
                 assert!(phase.change_to(Phase::Closed, ordering).is_ok());
                 let reopened = Phase::Closed.change_to(phase, ordering).is_ok();
                 assert_eq!(reopened, phase == Phase::Closed);
+            }
+        }
+    }
+
+    #[test]
+    fn the_schedule_only_makes_allowed_changes() {
+        let at = |second: i64| Timestamp::from_millis(second * 1000);
+        for ordering in [Ordering::Fifo, Ordering::Lottery] {
+            for gathers_at in [None, Some(at(10))] {
+                let schedule = Schedule {
+                    gathers_at,
+                    opens_at: Some(at(20)),
+                    closes_at: Some(at(30)),
+                };
+                for (phase, now) in Phase::ALL
+                    .iter()
+                    .flat_map(|p| (0..40).map(move |n| (*p, n)))
+                {
+                    if let Some(to) = schedule.due(phase, ordering, at(now)) {
+                        assert_eq!(phase.change_to(to, ordering), Ok(to));
+                        assert_ne!(phase, to);
+                    }
+                }
+                let gathering = schedule.due(Phase::Gathering, ordering, at(20));
+                let next = match ordering {
+                    Ordering::Fifo => Phase::Open,
+                    Ordering::Lottery => Phase::Drawing,
+                };
+                assert_eq!(gathering, Some(next));
+                assert_eq!(schedule.due(Phase::Paused, ordering, at(25)), None);
+                let end = schedule.due(Phase::Paused, ordering, at(30));
+                assert_eq!(end, Some(Phase::Closed));
             }
         }
     }

@@ -100,32 +100,43 @@ impl Default for LineSettings {
 impl Line {
     pub async fn set_phase(&self, event: EventId, phase: Phase) -> Read<()> {
         let fields = vec![("phase".to_owned(), phase.to_string())];
-        self.configure(event, fields).await
+        self.configure(event, None, fields).await.map(drop)
     }
 
     pub async fn set_mode(&self, event: EventId, mode: Mode) -> Read<()> {
         let fields = vec![("mode".to_owned(), mode.to_string())];
-        self.configure(event, fields).await
+        self.configure(event, None, fields).await.map(drop)
     }
 
     pub async fn set_settings(&self, event: EventId, settings: &LineSettings) -> Read<()> {
-        self.configure(event, settings.to_fields()).await
+        let fields = settings.to_fields();
+        self.configure(event, None, fields).await.map(drop)
     }
 
     /// Numbers up to `last` may be handed out in this lane. Only ever rises.
     pub async fn set_block(&self, event: EventId, lane: &Lane, last: Number) -> Read<()> {
         let fields = vec![(format!("block:{lane}"), last.to_string())];
-        self.configure(event, fields).await
+        self.configure(event, None, fields).await.map(drop)
     }
 
-    async fn configure(&self, event: EventId, fields: Vec<(String, String)>) -> Read<()> {
-        let mut call = self.call(&scripts::CONFIGURE, event);
+    /// False when Redis has the settings of a newer revision already.
+    pub(crate) async fn configure(
+        &self,
+        event: EventId,
+        revision: Option<u64>,
+        fields: Vec<(String, String)>,
+    ) -> Read<bool> {
+        let revision = revision.map(|revision| revision.to_string());
+        let mut call = self
+            .call(&scripts::CONFIGURE, event)
+            .arg(revision.unwrap_or_default());
         for (field, value) in fields {
             call = call.arg(field).arg(value);
         }
         let mut reply: Reply = call.run().await?;
         match reply.word()?.as_str() {
-            "configured" => Ok(()),
+            "configured" => Ok(true),
+            "outdated" => Ok(false),
             other => Err(unexpected(other)),
         }
     }

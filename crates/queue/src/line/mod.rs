@@ -2,10 +2,12 @@
 //! typed answer. `Line` is a cheap handle; who stands where is only in Redis.
 
 mod configure;
+mod drawing;
 mod ends;
 mod fans;
 mod here;
 mod leader;
+mod memory;
 
 use usher_base::redis::{Invocation, Redis, Script};
 use usher_base::{EventId, FanId, Lane};
@@ -13,12 +15,14 @@ use usher_base::{EventId, FanId, Lane};
 use crate::keys;
 
 pub use configure::{LineSettings, Mode, Room};
+pub(crate) use drawing::{NUMBERS_PER_CALL, Numbering};
 pub use ends::{Departed, Ended, Was};
 pub use fans::{JoinOrder, Joined, MAX_FANS_PER_LOOKUP, OldPlace};
 pub use here::{EdgeId, HERE_FADES_AFTER, Snapshot};
 pub use leader::{
     LeaseToken, MAX_NUMBERS_PER_RELEASE, ReleaseOrder, Released, ReleasedFan, SWEEP_AT_MOST, Swept,
 };
+pub(crate) use memory::{Inside, LaneMemory};
 
 /// Lanes that one event may have.
 pub const MAX_LANES: usize = 16;

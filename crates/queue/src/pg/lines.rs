@@ -1,0 +1,215 @@
+//! How an event's line is set up: settings, schedule, lanes.
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+use usher_base::{EventId, Lane, Number, Timestamp};
+
+use super::columns::{count, maybe_time, number, seconds, text, to_count, to_seconds};
+use super::{Store, StoreError};
+use crate::line::LineSettings;
+use crate::phase::{Phase, Schedule};
+
+#[derive(Clone, Debug)]
+pub struct NewLine {
+    pub event: EventId,
+    pub settings: LineSettings,
+    pub schedule: Schedule,
+    /// At least one; the first is the one that fans get without a code.
+    pub lanes: Vec<LaneSetup>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneSetup {
+    pub lane: Lane,
+    /// Its share of the rate, against the other lanes' weights.
+    pub weight: u32,
+    /// Only fans with an invite code may join.
+    pub needs_code: bool,
+}
+
+impl LaneSetup {
+    pub fn main() -> Self {
+        Self {
+            lane: Lane::main(),
+            weight: 1,
+            needs_code: false,
+        }
+    }
+}
+
+/// A line as Postgres has it: the truth about phase and settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineRow {
+    pub event: EventId,
+    pub phase: Phase,
+    /// Rises with every change.
+    pub revision: u64,
+    pub settings: LineSettings,
+    pub schedule: Schedule,
+    pub lanes: Vec<LaneRow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneRow {
+    pub setup: LaneSetup,
+    /// The last number that may be handed out.
+    pub block_end: Number,
+}
+
+impl LineRow {
+    pub fn lane_names(&self) -> Vec<Lane> {
+        let names = self.lanes.iter().map(|of| of.setup.lane.clone());
+        names.collect()
+    }
+}
+
+impl Store {
+    /// Creates the line of an event in phase draft. Repeating it changes nothing.
+    pub async fn create_line(&self, new: &NewLine) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let created = sqlx::query(
+            "INSERT INTO lines (event_id, ordering, room, claim_seconds, session_seconds,
+                 grace_seconds, max_waiting, message, gathers_at, opens_at, closes_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(new.event.uuid())
+        .bind(new.settings.ordering.as_str())
+        .bind(new.settings.room.as_str())
+        .bind(to_seconds(new.settings.claim_window))
+        .bind(to_seconds(new.settings.session))
+        .bind(to_seconds(new.settings.grace))
+        .bind(to_count(new.settings.max_waiting))
+        .bind(new.settings.message.as_deref())
+        .bind(new.schedule.gathers_at.map(Timestamp::to_datetime))
+        .bind(new.schedule.opens_at.map(Timestamp::to_datetime))
+        .bind(new.schedule.closes_at.map(Timestamp::to_datetime))
+        .execute(&mut *transaction)
+        .await?;
+        if created.rows_affected() == 1 {
+            for setup in &new.lanes {
+                insert_lane(&mut transaction, new.event, setup).await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Adds a lane, or changes the weight and the door of one that exists.
+    pub async fn put_lane(&self, event: EventId, setup: &LaneSetup) -> Result<(), StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        insert_lane(&mut connection, event, setup).await
+    }
+
+    /// Replaces the settings; the mirror takes them to Redis with the next tick.
+    pub async fn put_settings(
+        &self,
+        event: EventId,
+        settings: &LineSettings,
+        schedule: &Schedule,
+    ) -> Result<(), StoreError> {
+        let done = sqlx::query(
+            "UPDATE lines SET ordering = $2, room = $3, claim_seconds = $4, session_seconds = $5,
+                 grace_seconds = $6, max_waiting = $7, message = $8, gathers_at = $9,
+                 opens_at = $10, closes_at = $11, revision = revision + 1
+             WHERE event_id = $1",
+        )
+        .bind(event.uuid())
+        .bind(settings.ordering.as_str())
+        .bind(settings.room.as_str())
+        .bind(to_seconds(settings.claim_window))
+        .bind(to_seconds(settings.session))
+        .bind(to_seconds(settings.grace))
+        .bind(to_count(settings.max_waiting))
+        .bind(settings.message.as_deref())
+        .bind(schedule.gathers_at.map(Timestamp::to_datetime))
+        .bind(schedule.opens_at.map(Timestamp::to_datetime))
+        .bind(schedule.closes_at.map(Timestamp::to_datetime))
+        .execute(&self.pool)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::NoLine);
+        }
+        Ok(())
+    }
+
+    pub async fn line(&self, event: EventId) -> Result<LineRow, StoreError> {
+        let row = sqlx::query("SELECT * FROM lines WHERE event_id = $1")
+            .bind(event.uuid())
+            .fetch_optional(&self.pool)
+            .await?;
+        let row = row.ok_or(StoreError::NoLine)?;
+        self.with_lanes(&row).await
+    }
+
+    /// Every line that has not ended: what a leader looks after.
+    pub async fn live_lines(&self) -> Result<Vec<LineRow>, StoreError> {
+        let query = "SELECT * FROM lines WHERE phase <> 'closed' ORDER BY event_id";
+        let rows = sqlx::query(query).fetch_all(&self.pool).await?;
+        let mut lines = Vec::with_capacity(rows.len());
+        for row in &rows {
+            lines.push(self.with_lanes(row).await?);
+        }
+        Ok(lines)
+    }
+
+    async fn with_lanes(&self, row: &PgRow) -> Result<LineRow, StoreError> {
+        let event = EventId::from_uuid(row.try_get("event_id")?);
+        // The main lane first, then by name: one order everywhere.
+        let query = "SELECT * FROM lanes WHERE event_id = $1 ORDER BY lane <> 'main', lane";
+        let lanes = sqlx::query(query)
+            .bind(event.uuid())
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(LineRow {
+            event,
+            phase: text(row, "phase")?,
+            revision: row.try_get::<i64, _>("revision")?.cast_unsigned(),
+            settings: LineSettings {
+                ordering: text(row, "ordering")?,
+                room: text(row, "room")?,
+                claim_window: seconds(row, "claim_seconds")?,
+                session: seconds(row, "session_seconds")?,
+                grace: seconds(row, "grace_seconds")?,
+                max_waiting: count(row, "max_waiting")?,
+                message: row.try_get("message")?,
+            },
+            schedule: Schedule {
+                gathers_at: maybe_time(row, "gathers_at")?,
+                opens_at: maybe_time(row, "opens_at")?,
+                closes_at: maybe_time(row, "closes_at")?,
+            },
+            lanes: lanes.iter().map(lane_row).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn lane_row(row: &PgRow) -> Result<LaneRow, StoreError> {
+    Ok(LaneRow {
+        setup: LaneSetup {
+            lane: text(row, "lane")?,
+            weight: count(row, "weight")?,
+            needs_code: row.try_get("needs_code")?,
+        },
+        block_end: number(row, "block_end")?,
+    })
+}
+
+async fn insert_lane(
+    connection: &mut sqlx::PgConnection,
+    event: EventId,
+    setup: &LaneSetup,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO lanes (event_id, lane, weight, needs_code) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (event_id, lane)
+         DO UPDATE SET weight = excluded.weight, needs_code = excluded.needs_code",
+    )
+    .bind(event.uuid())
+    .bind(setup.lane.as_str())
+    .bind(to_count(setup.weight))
+    .bind(setup.needs_code)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
