@@ -59,3 +59,8 @@ pub fn catalog(event: EventId) -> String {
 pub fn layout(event: EventId) -> String {
     of_event(event, "layout")
 }
+
+/// The stream of durable domain events, for whoever follows the event.
+pub fn told(event: EventId) -> String {
+    of_event(event, "told")
+}

@@ -3,6 +3,7 @@
 //! that is shown (`seatmap`). Redis is fast and may forget; Postgres has the
 //! last word.
 
+pub mod failpoints;
 pub mod holds;
 pub mod inventory;
 mod keys;
@@ -10,7 +11,9 @@ pub mod layout;
 pub mod orders;
 pub mod payments;
 pub mod pg;
+mod relay;
 mod scripts;
 pub mod tickets;
 
+pub use relay::Relay;
 pub use scripts::SCRIPTS;

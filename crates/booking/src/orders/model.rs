@@ -73,17 +73,31 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    const ALL: [Self; 7] = [
+        Self::OtherEpoch,
+        Self::TooLate,
+        Self::SeatTaken,
+        Self::TierFull,
+        Self::FanLimit,
+        Self::HoldBusy,
+        Self::Invalid,
+    ];
+
     /// As recorded and as the API spells it.
     pub const fn code(self) -> &'static str {
         match self {
             Self::OtherEpoch => "inventory_restored",
-            Self::TooLate => "payment_too_late",
+            Self::TooLate => "commit_too_late",
             Self::SeatTaken => "seat_unavailable",
             Self::TierFull => "tier_sold_out",
             Self::FanLimit => "fan_limit_reached",
             Self::HoldBusy => "payment_under_way",
             Self::Invalid => "order_invalid",
         }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.code() == code)
     }
 }
 
@@ -120,7 +134,58 @@ pub struct Order {
     pub payment: Option<Payment>,
 }
 
+impl NewOrder {
+    /// As it reads once it is recorded.
+    pub fn to_order(&self, now: Timestamp) -> Order {
+        let payment = Payment {
+            provider: self.provider.to_owned(),
+            method: self.method.clone(),
+            state: PaymentState::Pending,
+            money: self.money.clone(),
+            reference: None,
+        };
+        Order {
+            id: self.id,
+            number: OrderNumber::of(self.id),
+            request_hash: Some(self.request_hash),
+            event: self.event,
+            fan: self.fan,
+            reservation: self.reservation,
+            state: OrderState::Pending,
+            failure: None,
+            money: self.money.clone(),
+            pay_by: self.pay_by,
+            created_at: now,
+            decided_at: None,
+            synced: false,
+            items: self.items.clone(),
+            payment: Some(payment),
+        }
+    }
+}
+
 impl Order {
+    /// As it reads once it is paid.
+    pub fn paid(&mut self, now: Timestamp) {
+        self.state = OrderState::Paid;
+        self.decided_at = Some(now);
+        if let Some(payment) = &mut self.payment {
+            payment.state = PaymentState::Captured;
+        }
+    }
+
+    /// As it reads once it has failed.
+    pub fn failed(mut self, reason: &str) -> Self {
+        self.state = OrderState::Failed;
+        self.failure = Some(reason.to_owned());
+        self
+    }
+
+    /// Whether it was paid and then cancelled.
+    pub fn is_given_back(&self) -> bool {
+        matches!(self.state, OrderState::Cancelled | OrderState::Refunded)
+    }
+
     /// The seats, ascending.
     pub fn seats(&self) -> Vec<SeatIndex> {
         seats_of(&self.items)

@@ -33,6 +33,12 @@ impl Breaker {
         }
     }
 
+    /// How much longer no call goes out, asked without making one.
+    pub fn shut_for(&self, now: Timestamp) -> Option<Duration> {
+        let until = self.shut_until.filter(|until| now < *until)?;
+        Some(until.since(now))
+    }
+
     pub fn succeeded(&mut self) {
         *self = Self::default();
     }
@@ -70,7 +76,9 @@ mod tests {
             breaker.succeeded();
         }
         assert_eq!(breaker.admit(START), Ok(()));
+        assert_eq!(breaker.shut_for(START), None);
         assert_eq!(opened().admit(START), Err(OPEN_FOR));
+        assert_eq!(opened().shut_for(START), Some(OPEN_FOR));
     }
 
     #[test]

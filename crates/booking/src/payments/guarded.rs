@@ -60,6 +60,11 @@ impl GuardedProvider {
         self.provider.name()
     }
 
+    /// While the breaker is open: how much longer. Nobody should begin to pay.
+    pub fn out_of_order_for(&self) -> Option<Duration> {
+        self.breaker().shut_for(self.clock.now())
+    }
+
     /// Every call is idempotent by order, so an unknown outcome is asked again.
     pub async fn call(&self, call: Call, charge: &Charge) -> Result<Report, ProviderError> {
         let started = Instant::now();

@@ -11,7 +11,7 @@ mod test;
 pub use guarded::{Call, GuardedProvider};
 pub use provider::{Answer, Charge, Money, PaymentProvider, ProviderError, Report};
 pub use state::{
-    CLOSED_BY_PROVIDER, Circumstances, NEVER_ATTEMPTED, PaymentChange, PaymentState, Standing,
-    Step, next_step,
+    CLOSED_BY_PROVIDER, Circumstances, KEY_LIFE, NEVER_ATTEMPTED, PaymentChange, PaymentState,
+    Standing, Step, next_step,
 };
 pub use test::TestProvider;

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -136,7 +137,7 @@ pub enum Standing {
 pub struct Circumstances {
     /// The order's `pay_by` has passed.
     pub too_late: bool,
-    /// The provider may have forgotten the idempotency key (after 23 h).
+    /// The provider may have forgotten the idempotency key (`KEY_LIFE`).
     pub key_forgotten: bool,
     /// The order was cancelled, so captured money goes back.
     pub cancelled: bool,
@@ -150,6 +151,7 @@ pub enum Step {
     /// Decide against it: compare-and-set to voiding.
     DecideVoid,
     /// At the provider.
+    LookUp,
     Authorise,
     Capture,
     Void,
@@ -174,6 +176,9 @@ pub enum Step {
     Done,
 }
 
+/// Providers remember an idempotency key for a day: after this long a payment
+/// is looked up, never made again.
+pub const KEY_LIFE: Duration = Duration::from_secs(23 * 3_600);
 /// The reason recorded for an attempt that the provider never heard of.
 pub const NEVER_ATTEMPTED: &str = "payment_not_attempted";
 /// The reason recorded when the provider closed the payment by itself.
@@ -184,13 +189,13 @@ pub fn next_step(recorded: PaymentState, standing: Option<&Standing>, at: Circum
     match (recorded, standing) {
         (PaymentState::Pending, _) if at.too_late => Step::DecideVoid,
         (PaymentState::Pending, _) => Step::DecideCapture,
-        (_, None) => Step::Wait,
+        (PaymentState::Refunded, _) => Step::Done,
+        (_, None) => Step::LookUp,
         (PaymentState::Capturing, Some(standing)) => while_capturing(standing, at),
         (PaymentState::RequiresAction, Some(standing)) => while_fan_confirms(standing, at),
         (PaymentState::Voiding, Some(standing)) => while_voiding(standing),
         (PaymentState::Captured, Some(standing)) => while_captured(standing, at),
         (PaymentState::Failed | PaymentState::Voided, Some(standing)) => once_closed(standing),
-        (PaymentState::Refunded, Some(_)) => Step::Done,
     }
 }
 

@@ -167,9 +167,14 @@ fn an_untouched_payment_is_decided_without_asking_anybody() {
 }
 
 #[test]
-fn whoever_has_not_asked_yet_waits() {
-    for state in P::ALL.into_iter().filter(|state| *state != P::Pending) {
-        assert_eq!(next_step(state, None, LATE), Step::Wait, "{state}");
+fn nothing_is_done_before_the_provider_was_asked() {
+    for state in P::ALL {
+        let expected = match state {
+            P::Pending => Step::DecideVoid,
+            P::Refunded => Step::Done,
+            _ => Step::LookUp,
+        };
+        assert_eq!(next_step(state, None, LATE), expected, "{state}");
     }
 }
 

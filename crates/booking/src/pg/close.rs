@@ -148,15 +148,22 @@ pub async fn refunded(pool: &PgPool, order: &Order) -> Result<bool, sqlx::Error>
     Ok(true)
 }
 
-/// Closes an attempt of which Redis has a pinned hold and Postgres nothing:
-/// from now on the order cannot be recorded, so the hold may go back. False
-/// when the order is there after all.
-pub async fn abandon(
+/// An order by its ids alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    pub event: EventId,
+    pub order: OrderId,
+    pub reservation: ReservationId,
+    pub fan: FanId,
+}
+
+/// Closes an attempt of which Postgres has nothing: from now on the order
+/// cannot be recorded, so its hold may go back. False when the order is there
+/// after all.
+pub async fn never_begun(
     pool: &PgPool,
-    event: EventId,
-    order: OrderId,
-    reservation: ReservationId,
-    fan: FanId,
+    attempt: Attempt,
+    failure: &str,
 ) -> Result<bool, sqlx::Error> {
     // XXX is ISO 4217's own word for "no currency".
     let done = sqlx::query(
@@ -166,12 +173,12 @@ pub async fn abandon(
          FROM deployment
          ON CONFLICT (id) DO NOTHING",
     )
-    .bind(order.uuid())
-    .bind(OrderNumber::of(order).as_str())
-    .bind(event.uuid())
-    .bind(fan.bytes().as_slice())
-    .bind(reservation.uuid())
-    .bind(ABANDONED)
+    .bind(attempt.order.uuid())
+    .bind(OrderNumber::of(attempt.order).as_str())
+    .bind(attempt.event.uuid())
+    .bind(attempt.fan.bytes().as_slice())
+    .bind(attempt.reservation.uuid())
+    .bind(failure)
     .execute(pool)
     .await?;
     Ok(done.rows_affected() == 1)

@@ -10,6 +10,7 @@ mod fault;
 mod group_commit;
 mod insert;
 mod inventory;
+pub mod outbox;
 pub mod paid;
 pub mod read;
 mod record;
@@ -17,7 +18,9 @@ pub mod store;
 pub mod sync;
 pub mod test_ledger;
 pub mod tickets;
+mod writer;
 
 pub use group_commit::{GroupCommit, MAX_BATCH_JOBS, NotDone};
 pub use inventory::{InventoryError, inventory_state};
 pub use record::{Recorded, record};
+pub use writer::{WRITER_CONNECTIONS, Writer};

@@ -2,7 +2,7 @@
 //! paid and its tickets exist. Only after this transaction is anybody told
 //! "confirmed".
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
@@ -31,8 +31,9 @@ pub struct Captured {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MadePaid {
-    /// Paid, now or before.
-    Paid,
+    Now,
+    /// Somebody else was faster; its tickets have other numbers.
+    Before,
     /// The order was closed; the money has to go back.
     Closed,
     Unknown,
@@ -43,13 +44,7 @@ pub async fn pay(pool: &PgPool, captured: &[Captured]) -> Vec<MadePaid> {
     let mut patience = Patience::of(PATIENCE);
     loop {
         match transact(pool, captured).await {
-            Ok(paid) => {
-                let outcome = |c: &Captured| match paid.contains(&c.order) {
-                    true => MadePaid::Paid,
-                    false => MadePaid::Closed,
-                };
-                return captured.iter().map(outcome).collect();
-            }
+            Ok(made) => return made,
             Err(error) => {
                 tracing::warn!(%error, orders = captured.len(), "payments could not be written yet");
                 if !patience.wait().await {
@@ -68,31 +63,33 @@ struct Paid {
     money: Money,
 }
 
-/// Returns which of the orders are paid now.
-async fn transact(pool: &PgPool, captured: &[Captured]) -> Result<HashSet<OrderId>, sqlx::Error> {
+async fn transact(pool: &PgPool, captured: &[Captured]) -> Result<Vec<MadePaid>, sqlx::Error> {
     let mut tx = pool.begin().await?;
     let won = win(&mut tx, captured).await?;
-    let fresh: HashSet<OrderId> = won.iter().map(|paid| paid.order).collect();
+    let fresh: HashMap<OrderId, &Captured> = captured
+        .iter()
+        .filter(|c| won.iter().any(|paid| paid.order == c.order))
+        .map(|c| (c.order, c))
+        .collect();
     if !won.is_empty() {
-        let captured: Vec<_> = captured
+        insert_tickets(&mut tx, &fresh).await?;
+        let events = won
             .iter()
-            .filter(|c| fresh.contains(&c.order))
-            .collect();
-        insert_tickets(&mut tx, &captured).await?;
-        let tickets = |order| captured.iter().find(|c| c.order == order);
-        let events: Vec<_> = won
-            .iter()
-            .flat_map(|paid| tell(paid, tickets(paid.order).map_or(&[], |c| &c.tickets)))
-            .collect();
-        store::append(&mut tx, &events).await?;
+            .flat_map(|paid| tell(paid, &fresh[&paid.order].tickets));
+        store::append(&mut tx, &events.collect::<Vec<_>>()).await?;
         audit::append(&mut tx, &won.iter().map(entry).collect::<Vec<_>>()).await?;
     }
-    let paid = match fresh.len() == captured.len() {
-        true => fresh,
+    let before = match fresh.len() == captured.len() {
+        true => HashSet::new(),
         false => already_paid(&mut tx, captured).await?,
     };
     tx.commit().await?;
-    Ok(paid)
+    let made = |order| match order {
+        order if fresh.contains_key(order) => MadePaid::Now,
+        order if before.contains(order) => MadePaid::Before,
+        _ => MadePaid::Closed,
+    };
+    Ok(captured.iter().map(|c| made(&c.order)).collect())
 }
 
 /// capturing -> captured and pending -> paid, both or neither.
@@ -127,11 +124,14 @@ async fn win(tx: &mut PgConnection, captured: &[Captured]) -> Result<Vec<Paid>, 
     rows.into_iter().map(paid).collect()
 }
 
-async fn insert_tickets(tx: &mut PgConnection, of: &[&Captured]) -> Result<(), sqlx::Error> {
-    let tickets = of
-        .iter()
-        .flat_map(|c| (0i32..).zip(&c.tickets).map(|(at, n)| (c.order, at, n)));
-    let tickets: Vec<_> = tickets.collect();
+async fn insert_tickets(
+    tx: &mut PgConnection,
+    of: &HashMap<OrderId, &Captured>,
+) -> Result<(), sqlx::Error> {
+    let tickets: Vec<_> = of
+        .values()
+        .flat_map(|c| (0i32..).zip(&c.tickets).map(|(at, n)| (c.order, at, n)))
+        .collect();
     sqlx::query(
         "INSERT INTO tickets (number, order_id, position, event_id, seat_index, tier_index, label)
          SELECT x.number, order_id, position, event_id, seat_index, tier_index, label

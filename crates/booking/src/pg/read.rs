@@ -1,7 +1,7 @@
 //! Reading orders back: one, a fan's, a search, and those the reconciler is
 //! to look at. Each is two statements, orders and then their items.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, PgPool, Row};
@@ -9,6 +9,7 @@ use usher_base::{EventId, FanId, OrderId, ReservationId, Timestamp};
 use uuid::Uuid;
 
 use super::columns;
+use crate::holds::PinnedOrder;
 use crate::inventory::{SeatIndex, TierIndex};
 use crate::orders::{Item, Order, OrderNumber, OrderState, Payment, Place};
 use crate::payments::Money;
@@ -116,6 +117,27 @@ pub async fn take_due(
     .await?;
     let rows = sqlx::query(select_orders!("WHERE o.id = ANY($1)")).bind(ids);
     whole(pool, rows.fetch_all(pool).await?).await
+}
+
+/// Those of the pinned holds that no pending order accounts for.
+pub async fn without_pending_order(
+    pool: &PgPool,
+    pins: Vec<PinnedOrder>,
+) -> Result<Vec<PinnedOrder>, sqlx::Error> {
+    if pins.is_empty() {
+        return Ok(pins);
+    }
+    let ids: Vec<Uuid> = pins.iter().map(|pin| pin.order.uuid()).collect();
+    let pending: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "SELECT id, reservation_id FROM orders WHERE id = ANY($1) AND state = 'pending'",
+    )
+    .bind(ids)
+    .fetch_all(pool)
+    .await?;
+    let pending: HashSet<_> = pending.into_iter().collect();
+    let accounted =
+        |pin: &PinnedOrder| pending.contains(&(pin.order.uuid(), pin.reservation.uuid()));
+    Ok(pins.into_iter().filter(|pin| !accounted(pin)).collect())
 }
 
 async fn one(pool: &PgPool, rows: Vec<PgRow>) -> Result<Option<Order>, sqlx::Error> {

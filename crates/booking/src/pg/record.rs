@@ -14,6 +14,7 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool};
 use usher_base::{Epoch, OrderId, Timestamp};
 
+use super::close::{self, Attempt};
 use super::fault::{self, Patience};
 use super::insert::{self, Fresh};
 use super::{columns, epoch};
@@ -98,7 +99,17 @@ pub async fn record(pool: &PgPool, orders: &[NewOrder]) -> Vec<Recorded> {
 
 /// Writes the refusal down; `None` when that has to be tried again.
 async fn refuse(pool: &PgPool, order: &NewOrder, refusal: Refusal) -> Option<Refusal> {
-    let written = insert::refused(pool, order, refusal).await;
+    let attempt = Attempt {
+        event: order.event,
+        order: order.id,
+        reservation: order.reservation,
+        fan: order.fan,
+    };
+    let written = match refusal {
+        // Its own values are what the database would not have.
+        Refusal::Invalid => close::never_begun(pool, attempt, refusal.code()).await,
+        _ => insert::refused(pool, order, refusal).await,
+    };
     matches!(written, Ok(true)).then_some(refusal)
 }
 

@@ -18,12 +18,13 @@ pub struct Told {
 }
 
 /// Best effort, in batches: whatever is not noted is told to Redis again. An
-/// order with a refund under way stays in the reconciler's sight.
+/// order with a refund under way stays in the reconciler's sight, and so does
+/// one that is due: something may have been heard about it meanwhile.
 pub async fn note(pool: &PgPool, told: &[Told]) -> Result<(), sqlx::Error> {
     sqlx::query(
         "WITH current AS (SELECT epoch FROM deployment FOR SHARE)
          UPDATE orders SET redis_synced_epoch = current.epoch,
-            look_at = CASE WHEN orders.state = 'cancelled' THEN orders.look_at END
+            look_at = CASE WHEN orders.state = 'cancelled' OR look_at <= now() THEN look_at END
          FROM current, unnest($1::uuid[], $2::text[], $3::bigint[]) AS x (id, state, epoch)
          WHERE orders.id = x.id AND orders.state = x.state AND x.epoch = current.epoch",
     )
@@ -43,7 +44,7 @@ pub async fn note(pool: &PgPool, told: &[Told]) -> Result<(), sqlx::Error> {
 pub async fn rest(pool: &PgPool, order: OrderId, state: OrderState) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE orders SET look_at = NULL
-         WHERE id = $1 AND state = $2 AND redis_synced_epoch IS NOT NULL",
+         WHERE id = $1 AND state = $2 AND redis_synced_epoch IS NOT NULL AND look_at > now()",
     )
     .bind(order.uuid())
     .bind(state.as_str())
