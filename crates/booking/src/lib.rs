@@ -4,6 +4,7 @@
 //! last word.
 
 pub mod failpoints;
+pub mod catalog;
 pub mod holds;
 pub mod inventory;
 mod keys;
