@@ -54,14 +54,51 @@ mod tests {
     fn each_limit_brakes_and_calm_does_not() {
         let tuning = Tuning::default();
         let look = |signals: Signals| Brake::look(&signals, 600.0, &tuning);
-        let calm = Signals { completed: 100.0, p99_ms: Some(700.0), ..Signals::default() };
+        let calm = Signals {
+            completed: 100.0,
+            p99_ms: Some(700.0),
+            ..Signals::default()
+        };
         assert_eq!(look(calm.clone()), None);
-        assert_eq!(look(Signals { p99_ms: Some(721.0), ..calm.clone() }), Some(BrakeCause::Latency));
-        assert_eq!(look(Signals { rejects: 6.0, ..calm.clone() }), Some(BrakeCause::Refusals));
-        assert_eq!(look(Signals { errors: 6.0, ..calm.clone() }), Some(BrakeCause::Refusals));
-        assert_eq!(look(Signals { redis_probe_ms: Some(51.0), ..calm.clone() }), Some(BrakeCause::Redis));
-        let postgres = Signals { postgres_probe_ms: Some(251.0), ..calm.clone() };
+        assert_eq!(
+            look(Signals {
+                p99_ms: Some(721.0),
+                ..calm.clone()
+            }),
+            Some(BrakeCause::Latency)
+        );
+        assert_eq!(
+            look(Signals {
+                rejects: 6.0,
+                ..calm.clone()
+            }),
+            Some(BrakeCause::Refusals)
+        );
+        assert_eq!(
+            look(Signals {
+                errors: 6.0,
+                ..calm.clone()
+            }),
+            Some(BrakeCause::Refusals)
+        );
+        assert_eq!(
+            look(Signals {
+                redis_probe_ms: Some(51.0),
+                ..calm.clone()
+            }),
+            Some(BrakeCause::Redis)
+        );
+        let postgres = Signals {
+            postgres_probe_ms: Some(251.0),
+            ..calm.clone()
+        };
         assert_eq!(look(postgres), Some(BrakeCause::Postgres));
-        assert_eq!(look(Signals { pool_wait_ms: Some(251.0), ..calm }), Some(BrakeCause::Pool));
+        assert_eq!(
+            look(Signals {
+                pool_wait_ms: Some(251.0),
+                ..calm
+            }),
+            Some(BrakeCause::Pool)
+        );
     }
 }

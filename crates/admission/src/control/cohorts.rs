@@ -61,7 +61,11 @@ impl Cohorts {
     /// Takes only who entered, where nobody can follow and nothing is to be learned.
     pub fn enter(&mut self, now_ms: u64, dt_s: f64, entered: u32) {
         let window_ms = u64::from(self.stage.window_s) * 1_000;
-        while self.recent.front().is_some_and(|c| now_ms.saturating_sub(c.at_ms) > window_ms) {
+        while self
+            .recent
+            .front()
+            .is_some_and(|c| now_ms.saturating_sub(c.at_ms) > window_ms)
+        {
             self.recent.pop_front();
         }
         if entered == 0 {
@@ -124,7 +128,11 @@ impl Cohorts {
     /// People still expected to follow.
     pub fn expected(&self, now_ms: u64) -> f64 {
         let share = self.share();
-        self.remaining(now_ms, |cohort, open| (open * share).min(cohort.entered - cohort.followed).max(0.0))
+        self.remaining(now_ms, |cohort, open| {
+            (open * share)
+                .min(cohort.entered - cohort.followed)
+                .max(0.0)
+        })
     }
 
     fn remaining(&self, now_ms: u64, count: impl Fn(&Cohort, f64) -> f64) -> f64 {
@@ -155,7 +163,10 @@ mod tests {
     /// Releases 10 a second; `come` of them claim, all 4 s after their release.
     fn run(cohorts: &mut Cohorts, from_s: u64, seconds: u64, come: u32) {
         for s in from_s..from_s + seconds {
-            let claims = [AgeCount { age_s: 4, count: if s >= 5 { come } else { 0 } }];
+            let claims = [AgeCount {
+                age_s: 4,
+                count: if s >= 5 { come } else { 0 },
+            }];
             cohorts.observe(s * 1_000, 1.0, 10, &claims);
         }
     }
@@ -165,9 +176,17 @@ mod tests {
         let mut cohorts = Cohorts::new(Tuning::default().claims);
         assert!((cohorts.share() - 0.7).abs() < 1e-9);
         run(&mut cohorts, 0, 300, 4);
-        assert!((cohorts.share() - 0.4).abs() < 0.05, "1 - p = {}", cohorts.share());
+        assert!(
+            (cohorts.share() - 0.4).abs() < 0.05,
+            "1 - p = {}",
+            cohorts.share()
+        );
         run(&mut cohorts, 300, 60, 9);
-        assert!((cohorts.share() - 0.9).abs() < 0.05, "1 - p = {}", cohorts.share());
+        assert!(
+            (cohorts.share() - 0.9).abs() < 0.05,
+            "1 - p = {}",
+            cohorts.share()
+        );
     }
 
     #[test]

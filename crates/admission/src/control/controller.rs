@@ -77,7 +77,13 @@ impl Controller {
     }
 
     /// One second: takes the measurements, decides. `signals` is `None` when the backend told nothing.
-    pub fn tick(&mut self, now_ms: u64, signals: Option<&Signals>, room: &Room, policy: &Policy) -> Decision {
+    pub fn tick(
+        &mut self,
+        now_ms: u64,
+        signals: Option<&Signals>,
+        room: &Room,
+        policy: &Policy,
+    ) -> Decision {
         let policy = policy.in_force(now_ms);
         let signals = signals.map(Signals::sane);
         let dt_s = self.elapsed_s(now_ms);
@@ -117,7 +123,8 @@ impl Controller {
     }
 
     fn observe_room(&mut self, now_ms: u64, dt_s: f64, room: &Room) {
-        self.claims.observe(now_ms, dt_s, room.released, &room.claims);
+        self.claims
+            .observe(now_ms, dt_s, room.released, &room.claims);
         self.demand.ended(f64::from(room.ends), dt_s, &self.tuning);
         if let Some(stock) = &room.stock {
             self.stock.observe(now_ms, dt_s, room, stock);
@@ -128,7 +135,8 @@ impl Controller {
         self.window.push(signals, target_p99_ms, &self.tuning);
         let rejecting = self.window.reject_share(5) > self.tuning.ease_reject_share;
         let inside = room.inside as f64;
-        self.demand.observe(signals.requests, inside, rejecting, dt_s, &self.tuning);
+        self.demand
+            .observe(signals.requests, inside, rejecting, dt_s, &self.tuning);
         let begun: f64 = room.claims.iter().map(|c| f64::from(c.count)).sum();
         self.demand.count_sessions(signals.requests, begun, dt_s);
         self.last.p99_ms = signals.p99_ms.unwrap_or(0.0);
@@ -162,10 +170,20 @@ impl Controller {
         let cap = self.tuning.release_headroom * steady;
         if wanted > cap {
             // A cut or a brake explains more than the cap, growth less.
-            let clause = if clause == Clause::HoldUnused { Clause::RateCap } else { clause };
-            return Release { rate_per_s: cap, clause };
+            let clause = if clause == Clause::HoldUnused {
+                Clause::RateCap
+            } else {
+                clause
+            };
+            return Release {
+                rate_per_s: cap,
+                clause,
+            };
         }
-        Release { rate_per_s: wanted.max(0.0), clause }
+        Release {
+            rate_per_s: wanted.max(0.0),
+            clause,
+        }
     }
 
     fn expected_inside(&self, now_ms: u64, room: &Room) -> f64 {
@@ -184,11 +202,9 @@ impl Controller {
         policy: &Policy,
     ) -> AutoRate {
         let brake = signals.and_then(|s| Brake::look(s, target_p99_ms, &self.tuning));
+        let blind = matches!(sight, Sight::Blind(_));
         let (mut rate_per_s, mut clause) = match sight {
-            Sight::Blind(share) => {
-                let rate_per_s = share * self.last.rate_per_s;
-                return AutoRate { rate_per_s, clause: Clause::SignalLost };
-            }
+            Sight::Blind(share) => (share * self.last.rate_per_s, Clause::SignalLost),
             Sight::Ramp(share) => (share * flow.rate_per_s, Clause::SignalBack),
             Sight::Clear => (flow.rate_per_s, flow.clause),
         };
@@ -202,15 +218,25 @@ impl Controller {
         }
         if let Some(min) = policy.min_rate_per_minute.map(Policy::per_second)
             && rate_per_s < min
+            && !blind
         {
             (rate_per_s, clause) = (min, Clause::MinRate);
         }
-        self.last.rate_per_s = rate_per_s;
+        if !blind {
+            self.last.rate_per_s = rate_per_s;
+        }
         AutoRate { rate_per_s, clause }
     }
 
     /// Whole people, and no more than stock, cap and line allow.
-    fn pace(&mut self, now_ms: u64, dt_s: f64, chosen: AutoRate, room: &Room, policy: &Policy) -> (u32, Clause) {
+    fn pace(
+        &mut self,
+        now_ms: u64,
+        dt_s: f64,
+        chosen: AutoRate,
+        room: &Room,
+        policy: &Policy,
+    ) -> (u32, Clause) {
         if matches!(chosen.clause, Clause::Paused | Clause::DryRun) {
             self.pacer = Pacer::default();
             return (0, chosen.clause);
@@ -229,7 +255,11 @@ impl Controller {
             let places = self.places(self.stock.places(now_ms, stock, pending, &self.tuning));
             if places < release || stock.free_seats == 0 {
                 let sold_out = stock.free_seats == 0;
-                clause = if sold_out { Clause::SoldOut } else { Clause::Stock };
+                clause = if sold_out {
+                    Clause::SoldOut
+                } else {
+                    Clause::Stock
+                };
                 release = places.min(release);
             }
         }
@@ -276,12 +306,18 @@ impl Controller {
 /// Paused > manual > dry run > auto.
 fn by_policy(auto: AutoRate, policy: &Policy) -> AutoRate {
     match policy.mode {
-        Mode::Paused => AutoRate { rate_per_s: 0.0, clause: Clause::Paused },
+        Mode::Paused => AutoRate {
+            rate_per_s: 0.0,
+            clause: Clause::Paused,
+        },
         Mode::Manual => AutoRate {
             rate_per_s: Policy::per_second(policy.rate_per_minute.unwrap_or(0.0)),
             clause: Clause::Manual,
         },
-        Mode::Auto if policy.dry_run => AutoRate { rate_per_s: 0.0, clause: Clause::DryRun },
+        Mode::Auto if policy.dry_run => AutoRate {
+            rate_per_s: 0.0,
+            clause: Clause::DryRun,
+        },
         Mode::Auto => auto,
     }
 }

@@ -79,7 +79,9 @@ impl Clause {
             Self::HoldLatency => "Latency is close to the target: keeping the load.",
             Self::HoldAfterCut => "The last cut is still taking effect: keeping the load.",
             Self::HoldFloor => "Latency is not caused by load: look at the backend.",
-            Self::HoldOutage => "The backend fails most requests: keeping the load for when it is back.",
+            Self::HoldOutage => {
+                "The backend fails most requests: keeping the load for when it is back."
+            }
             Self::RateCap => "Filling up as fast as the door allows.",
             Self::MinRate => "The minimum rate set by the operator.",
             Self::MaxRate => "The maximum rate set by the operator.",

@@ -97,7 +97,11 @@ impl Delay {
         let Some(&after) = self.cumulative.get(whole) else {
             return 1.0;
         };
-        let before = if whole == 0 { 0.0 } else { self.cumulative[whole - 1] };
+        let before = if whole == 0 {
+            0.0
+        } else {
+            self.cumulative[whole - 1]
+        };
         before + (after - before) * (age_s.max(0.0) - whole as f64)
     }
 

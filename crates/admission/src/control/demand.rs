@@ -30,9 +30,21 @@ pub struct Demand {
 impl Demand {
     /// Takes one tick with signals: first attempts/s, people inside. While the backend rejects, fans are held up in
     /// retries and make fewer first attempts than they would; lambda may then rise but not fall.
-    pub fn observe(&mut self, requests: f64, inside: f64, rejecting: bool, dt_s: f64, tuning: &Tuning) {
-        let floor = if rejecting { self.per_inside(tuning) * inside } else { 0.0 };
-        self.requests.push(requests.max(floor), dt_s, tuning.demand_ewma_s);
+    pub fn observe(
+        &mut self,
+        requests: f64,
+        inside: f64,
+        rejecting: bool,
+        dt_s: f64,
+        tuning: &Tuning,
+    ) {
+        let floor = if rejecting {
+            self.per_inside(tuning) * inside
+        } else {
+            0.0
+        };
+        self.requests
+            .push(requests.max(floor), dt_s, tuning.demand_ewma_s);
         self.inside.push(inside, dt_s, tuning.demand_ewma_s);
     }
 
@@ -60,7 +72,11 @@ impl Demand {
     /// Requests in one session (R), at least 1.
     pub fn per_session(&self, tuning: &Tuning) -> f64 {
         let prior = PRIOR_SESSIONS * tuning.requests_per_session_prior;
-        share(self.requests_sum + prior, self.sessions_sum + PRIOR_SESSIONS).max(1.0)
+        share(
+            self.requests_sum + prior,
+            self.sessions_sum + PRIOR_SESSIONS,
+        )
+        .max(1.0)
     }
 
     /// Session ends/s (d).
@@ -71,6 +87,8 @@ impl Demand {
     /// People/s who stop asking for more, seen to end or not: silent leavers only show in the requests they do not
     /// make, and the rate that replaces them must not wait for their sessions to expire.
     pub fn leaving_per_s(&self, tuning: &Tuning) -> f64 {
-        self.ends.get().max(self.requests.get() / self.per_session(tuning))
+        self.ends
+            .get()
+            .max(self.requests.get() / self.per_session(tuning))
     }
 }

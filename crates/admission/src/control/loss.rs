@@ -27,7 +27,9 @@ pub struct SignalWatch {
 impl SignalWatch {
     /// Looks at one tick.
     pub fn look(&mut self, now_ms: u64, signals_here: bool, tuning: &Tuning) -> Sight {
-        let age_s = self.last_ms.map(|at| now_ms.saturating_sub(at) as f64 / 1_000.0);
+        let age_s = self
+            .last_ms
+            .map(|at| now_ms.saturating_sub(at) as f64 / 1_000.0);
         if signals_here {
             if age_s.is_some_and(|age| age > tuning.lost_after_s) {
                 self.back_ms = Some(now_ms);

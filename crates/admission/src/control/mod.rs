@@ -31,7 +31,7 @@ pub use delay::{Delay, StageTuning};
 pub use demand::Demand;
 pub use ewma::Ewma;
 pub use limiter::{Limiter, Priority};
-pub use loss::{SignalWatch, Sight};
+pub use loss::{Sight, SignalWatch};
 pub use pacing::{Pacer, slice_of};
 pub use policy::{Mode, Policy, PolicyError};
 pub use room::{AgeCount, Room, Stock};

@@ -43,9 +43,15 @@ mod tests {
             let mean = per_minute / 60.0;
             let seconds: Vec<u32> = (0..600).map(|_| pacer.take(mean, 1.0, 1_000)).collect();
             let sum: u32 = seconds.iter().sum();
-            assert!((f64::from(sum) - mean * 600.0).abs() <= 1.0, "{per_minute}: {sum}");
+            assert!(
+                (f64::from(sum) - mean * 600.0).abs() <= 1.0,
+                "{per_minute}: {sum}"
+            );
             for &people in &seconds {
-                assert!((f64::from(people) - mean).abs() < 1.0, "{per_minute}: {people}");
+                assert!(
+                    (f64::from(people) - mean).abs() < 1.0,
+                    "{per_minute}: {people}"
+                );
             }
         }
     }
@@ -63,7 +69,10 @@ mod tests {
             let slices: Vec<u32> = (0..10).map(|i| slice_of(total, i, 10)).collect();
             assert_eq!(slices.iter().sum::<u32>(), total);
             let spread = slices.iter().max().zip(slices.iter().min());
-            assert!(spread.is_some_and(|(max, min)| max - min <= 1), "{slices:?}");
+            assert!(
+                spread.is_some_and(|(max, min)| max - min <= 1),
+                "{slices:?}"
+            );
         }
     }
 }

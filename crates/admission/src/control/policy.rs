@@ -69,7 +69,10 @@ impl Policy {
                 return Err(PolicyError::OutOfRange(name));
             }
         }
-        if self.target_p99_ms.is_some_and(|t| !(10.0..=60_000.0).contains(&t)) {
+        if self
+            .target_p99_ms
+            .is_some_and(|t| !(10.0..=60_000.0).contains(&t))
+        {
             return Err(PolicyError::Target);
         }
         if self.mode == Mode::Manual && self.rate_per_minute.is_none() {
@@ -117,12 +120,18 @@ mod tests {
         };
         assert_eq!(policy.in_force(9_999), policy);
         let after = policy.in_force(10_000);
-        assert_eq!((after.mode, after.min_rate_per_minute, after.max_inside), (Mode::Auto, None, Some(700)));
+        assert_eq!(
+            (after.mode, after.min_rate_per_minute, after.max_inside),
+            (Mode::Auto, None, Some(700))
+        );
     }
 
     #[test]
     fn nonsense_is_refused_with_a_sentence() {
-        let manual = Policy { mode: Mode::Manual, ..Policy::default() };
+        let manual = Policy {
+            mode: Mode::Manual,
+            ..Policy::default()
+        };
         assert_eq!(manual.validate(), Err(PolicyError::RateMissing));
         let rate = |min, max| Policy {
             min_rate_per_minute: Some(min),
@@ -130,15 +139,25 @@ mod tests {
             ..Policy::default()
         };
         assert_eq!(rate(10.0, 5.0).validate(), Err(PolicyError::Crossed));
-        assert_eq!(rate(f64::NAN, 5.0).validate(), Err(PolicyError::OutOfRange("min_rate_per_minute")));
+        assert_eq!(
+            rate(f64::NAN, 5.0).validate(),
+            Err(PolicyError::OutOfRange("min_rate_per_minute"))
+        );
         assert_eq!(rate(1.0, 5.0).validate(), Ok(()));
-        let target = Policy { target_p99_ms: Some(0.0), ..Policy::default() };
+        let target = Policy {
+            target_p99_ms: Some(0.0),
+            ..Policy::default()
+        };
         assert_eq!(target.validate(), Err(PolicyError::Target));
     }
 
     #[test]
     fn the_wire_form_is_the_documented_one() {
-        let policy: Policy = serde_json::from_str(r#"{"mode": "manual", "rate_per_minute": 600}"#).unwrap();
-        assert_eq!((policy.mode, policy.rate_per_minute), (Mode::Manual, Some(600.0)));
+        let policy: Policy =
+            serde_json::from_str(r#"{"mode": "manual", "rate_per_minute": 600}"#).unwrap();
+        assert_eq!(
+            (policy.mode, policy.rate_per_minute),
+            (Mode::Manual, Some(600.0))
+        );
     }
 }

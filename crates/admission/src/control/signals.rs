@@ -60,7 +60,10 @@ impl Signals {
 
     /// Share of the second's attempts that was rejected or failed.
     pub fn refused_share(&self) -> f64 {
-        share(self.rejects + self.errors, self.completed + self.rejects + self.errors)
+        share(
+            self.rejects + self.errors,
+            self.completed + self.rejects + self.errors,
+        )
     }
 
     /// One second of a whole backend from its nodes'. Rates add up; p50 is the mean weighted by goodput; p99 and
@@ -99,7 +102,11 @@ pub(crate) fn share(part: f64, whole: f64) -> f64 {
 
 /// Finite, not negative, at most `VALUE_MAX`; what is not a number is 0.
 pub(crate) fn sane(value: f64) -> f64 {
-    if value.is_nan() { 0.0 } else { value.clamp(0.0, VALUE_MAX) }
+    if value.is_nan() {
+        0.0
+    } else {
+        value.clamp(0.0, VALUE_MAX)
+    }
 }
 
 fn worse(a: Option<f64>, b: Option<f64>) -> Option<f64> {
@@ -127,12 +134,15 @@ impl NodeBoard {
 
     /// All nodes as one, `None` when nothing fresh came: the controller then sees its signal lost.
     pub fn merged(&mut self, now_ms: u64) -> Option<Signals> {
-        self.latest.retain(|_, (at, _)| now_ms.saturating_sub(*at) <= STAND_IN_MS);
+        self.latest
+            .retain(|_, (at, _)| now_ms.saturating_sub(*at) <= STAND_IN_MS);
         let newest = self.latest.values().map(|(at, _)| *at).max()?;
         if now_ms.saturating_sub(newest) > FRESH_MS {
             return None;
         }
-        Some(Signals::merge(self.latest.values().map(|(_, signals)| signals)))
+        Some(Signals::merge(
+            self.latest.values().map(|(_, signals)| signals),
+        ))
     }
 
     /// Nodes heard of lately.
@@ -159,9 +169,15 @@ mod tests {
     #[test]
     fn merging_adds_rates_and_keeps_the_worst_latency_of_nodes_that_carry_weight() {
         let all = Signals::merge([&node(90.0, 100.0, 300.0), &node(30.0, 200.0, 500.0)]);
-        assert_eq!((all.completed, all.p50_ms, all.p99_ms), (120.0, Some(125.0), Some(500.0)));
+        assert_eq!(
+            (all.completed, all.p50_ms, all.p99_ms),
+            (120.0, Some(125.0), Some(500.0))
+        );
         let idle_node = node(1.0, 900.0, 9_000.0);
-        assert_eq!(Signals::merge([&node(90.0, 100.0, 300.0), &idle_node]).p99_ms, Some(300.0));
+        assert_eq!(
+            Signals::merge([&node(90.0, 100.0, 300.0), &idle_node]).p99_ms,
+            Some(300.0)
+        );
     }
 
     #[test]
@@ -195,7 +211,10 @@ mod tests {
             ..Signals::default()
         };
         let sane = odd.sane();
-        assert_eq!((sane.requests, sane.completed, sane.rejects), (0.0, 0.0, VALUE_MAX));
+        assert_eq!(
+            (sane.requests, sane.completed, sane.rejects),
+            (0.0, 0.0, VALUE_MAX)
+        );
         assert_eq!(sane.p99_ms, None);
     }
 }

@@ -18,12 +18,17 @@ pub struct StockRule {
 impl StockRule {
     /// Nothing measured yet.
     pub fn new(tuning: &Tuning) -> Self {
-        Self { holds: Cohorts::new(tuning.holds) }
+        Self {
+            holds: Cohorts::new(tuning.holds),
+        }
     }
 
     /// Takes what happened since the last tick. Without free seats nobody can hold, so nothing is learned.
     pub fn observe(&mut self, now_ms: u64, dt_s: f64, room: &Room, stock: &Stock) {
-        let claims = room.claims.iter().fold(0_u32, |sum, c| sum.saturating_add(c.count));
+        let claims = room
+            .claims
+            .iter()
+            .fold(0_u32, |sum, c| sum.saturating_add(c.count));
         if stock.free_seats == 0 {
             self.holds.enter(now_ms, dt_s, claims);
         } else {
@@ -42,7 +47,11 @@ impl StockRule {
         if stock.free_seats == 0 {
             return 0.0;
         }
-        let seats_per_order = if stock.seats_per_order >= 1.0 { stock.seats_per_order } else { 1.0 };
+        let seats_per_order = if stock.seats_per_order >= 1.0 {
+            stock.seats_per_order
+        } else {
+            1.0
+        };
         let orders = stock.free_seats as f64 / seats_per_order;
         let allowed = largest_crowd(orders, self.hold_share(), tuning.stock_z).max(1.0);
         (allowed - self.holds.undecided(now_ms) - pending).max(0.0)
@@ -63,7 +72,11 @@ mod tests {
     use crate::control::AgeCount;
 
     fn stock(free_seats: u64) -> Stock {
-        Stock { free_seats, seats_per_order: 2.5, ..Stock::default() }
+        Stock {
+            free_seats,
+            seats_per_order: 2.5,
+            ..Stock::default()
+        }
     }
 
     #[test]
@@ -89,7 +102,10 @@ mod tests {
     fn who_stays_without_holding_stops_blocking_the_door() {
         let tuning = Tuning::default();
         let mut rule = StockRule::new(&tuning);
-        let claims = |count| Room { claims: vec![AgeCount { age_s: 3, count }], ..Room::default() };
+        let claims = |count| Room {
+            claims: vec![AgeCount { age_s: 3, count }],
+            ..Room::default()
+        };
         rule.observe(1_000, 1.0, &claims(40), &stock(50));
         assert_eq!(rule.places(1_000, &stock(50), 0.0, &tuning), 0.0);
         for s in 2..400 {
@@ -102,10 +118,16 @@ mod tests {
     fn the_hold_share_is_learned_but_not_from_an_empty_shop() {
         let tuning = Tuning::default();
         let mut rule = StockRule::new(&tuning);
-        let room = Room { claims: vec![AgeCount { age_s: 3, count: 5 }], ..Room::default() };
+        let room = Room {
+            claims: vec![AgeCount { age_s: 3, count: 5 }],
+            ..Room::default()
+        };
         for s in 0..900 {
             let count = if s >= 20 { 2 } else { 0 };
-            let seen = Stock { first_holds: vec![AgeCount { age_s: 20, count }], ..stock(500) };
+            let seen = Stock {
+                first_holds: vec![AgeCount { age_s: 20, count }],
+                ..stock(500)
+            };
             rule.observe(s * 1_000, 1.0, &room, &seen);
         }
         let learned = rule.hold_share();

@@ -144,6 +144,30 @@ pub struct Tuning {
 /// A constant's name and value.
 type Constant = (&'static str, f64);
 
+/// From release to claim, before it is measured.
+const CLAIMS: StageTuning = StageTuning {
+    window_s: 120,
+    delay_s: 8.0,
+    delay_prior_of: 20.0,
+    delay_forget: 0.995,
+    share: 0.7,
+    share_prior_of: 10.0,
+    share_forget: 0.995,
+    share_min: 0.1,
+};
+
+/// From claim to first hold, before it is measured.
+const HOLDS: StageTuning = StageTuning {
+    window_s: 600,
+    delay_s: 60.0,
+    delay_prior_of: 20.0,
+    delay_forget: 0.998,
+    share: 0.8,
+    share_prior_of: 20.0,
+    share_forget: 0.998,
+    share_min: 0.02,
+};
+
 impl Default for Tuning {
     fn default() -> Self {
         Self {
@@ -179,26 +203,8 @@ impl Default for Tuning {
             gap_gain: 0.1,
             release_headroom: 1.6,
             ends_ewma_s: 10.0,
-            claims: StageTuning {
-                window_s: 120,
-                delay_s: 8.0,
-                delay_prior_of: 20.0,
-                delay_forget: 0.995,
-                share: 0.7,
-                share_prior_of: 10.0,
-                share_forget: 0.995,
-                share_min: 0.1,
-            },
-            holds: StageTuning {
-                window_s: 600,
-                delay_s: 60.0,
-                delay_prior_of: 20.0,
-                delay_forget: 0.998,
-                share: 0.8,
-                share_prior_of: 20.0,
-                share_forget: 0.998,
-                share_min: 0.02,
-            },
+            claims: CLAIMS,
+            holds: HOLDS,
             brake_p99: 1.2,
             brake_refused_share: 0.05,
             brake_redis_ms: 50.0,
@@ -214,7 +220,7 @@ impl Default for Tuning {
             service_ms: 100.0,
             limit_min: 4.0,
             limit_max: 1000.0,
-            limit_tolerance: 2.0,
+            limit_tolerance: 1.9,
             hold_share_of_limit: 0.9,
             browse_share_of_limit: 0.8,
             retry_after_ms: 2000.0,
@@ -246,7 +252,11 @@ impl Tuning {
         check(&[("stock_z", self.stock_z)], -5.0, 5.0)?;
         check_stage(&self.claims)?;
         check_stage(&self.holds)?;
-        check(&[("cut_bad_seconds", f64::from(self.cut_bad_seconds))], 1.0, 10.0)?;
+        check(
+            &[("cut_bad_seconds", f64::from(self.cut_bad_seconds))],
+            1.0,
+            10.0,
+        )?;
         check(&[("limit_min", self.limit_min)], 1.0, self.limit_max)?;
         check(
             &[("episode_bad_seconds", f64::from(self.episode_bad_seconds))],
@@ -307,7 +317,10 @@ impl Tuning {
     fn sizes(&self) -> [Constant; 13] {
         [
             ("start_requests_per_s", self.start_requests_per_s),
-            ("requests_per_session_prior", self.requests_per_session_prior),
+            (
+                "requests_per_session_prior",
+                self.requests_per_session_prior,
+            ),
             ("requests_per_inside_prior", self.requests_per_inside_prior),
             ("target_p99_ms", self.target_p99_ms),
             ("brake_redis_ms", self.brake_redis_ms),
@@ -326,18 +339,33 @@ impl Tuning {
 fn check_stage(stage: &StageTuning) -> Result<(), TuningError> {
     check(&[("window_s", f64::from(stage.window_s))], 5.0, 900.0)?;
     check(&[("delay_s", stage.delay_s)], 0.1, 900.0)?;
-    let sizes = [("delay_prior_of", stage.delay_prior_of), ("share_prior_of", stage.share_prior_of)];
+    let sizes = [
+        ("delay_prior_of", stage.delay_prior_of),
+        ("share_prior_of", stage.share_prior_of),
+    ];
     check(&sizes, 1.0, 1e6)?;
-    let forgets = [("delay_forget", stage.delay_forget), ("share_forget", stage.share_forget)];
+    let forgets = [
+        ("delay_forget", stage.delay_forget),
+        ("share_forget", stage.share_forget),
+    ];
     check(&forgets, 0.5, 1.0)?;
-    check(&[("share", stage.share), ("share_min", stage.share_min)], 0.01, 1.0)
+    check(
+        &[("share", stage.share), ("share_min", stage.share_min)],
+        0.01,
+        1.0,
+    )
 }
 
 fn check(fields: &[Constant], low: f64, high: f64) -> Result<(), TuningError> {
     for &(name, value) in fields {
         // Written so that NaN fails too.
         if !(value >= low && value <= high) {
-            return Err(TuningError { name, value, low, high });
+            return Err(TuningError {
+                name,
+                value,
+                low,
+                high,
+            });
         }
     }
     Ok(())
@@ -367,10 +395,16 @@ mod tests {
     #[test]
     fn nonsense_is_refused_by_name() {
         for value in [f64::NAN, f64::INFINITY, -1.0] {
-            let tuning = Tuning { gap_gain: value, ..Tuning::default() };
+            let tuning = Tuning {
+                gap_gain: value,
+                ..Tuning::default()
+            };
             assert_eq!(tuning.validate().unwrap_err().name, "gap_gain");
         }
-        let tuning = Tuning { service_ms: 0.0, ..Tuning::default() };
+        let tuning = Tuning {
+            service_ms: 0.0,
+            ..Tuning::default()
+        };
         assert_eq!(tuning.validate().unwrap_err().name, "service_ms");
     }
 }

@@ -127,7 +127,9 @@ impl WantedRate {
     /// The load was cut a while ago, nothing is rejected any more, and latency still is no good.
     fn cut_was_in_vain(&self, present: &Present<'_>, tuning: &Tuning) -> bool {
         let since_s = self.since_cut_s(present);
-        self.episode.is_some() && since_s.is_some_and(|s| s >= tuning.realised_after_s) && present.inside_as_wanted
+        self.episode.is_some()
+            && since_s.is_some_and(|s| s >= tuning.realised_after_s)
+            && present.inside_as_wanted
     }
 
     fn since_cut_s(&self, present: &Present<'_>) -> Option<f64> {
@@ -138,13 +140,22 @@ impl WantedRate {
     fn cut(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
         let goodput = present.window.good_goodput();
         let before = self.episode.as_ref().map_or(0.0, |e| e.goodput_before);
-        let to = (tuning.cut_to * goodput).max(tuning.cut_floor * before).max(WANTED_MIN);
+        let to = (tuning.cut_to * goodput)
+            .max(tuning.cut_floor * before)
+            .max(WANTED_MIN);
         let slow = present.window.slow(10) >= tuning.cut_bad_seconds;
         if to < self.wanted {
             self.wanted = to;
             self.saturation = Some(goodput);
-            self.cut = Some(Cut { at_ms: present.now_ms, goodput });
-            return if slow { Clause::CutLatency } else { Clause::CutRefusals };
+            self.cut = Some(Cut {
+                at_ms: present.now_ms,
+                goodput,
+            });
+            return if slow {
+                Clause::CutLatency
+            } else {
+                Clause::CutRefusals
+            };
         }
         if slow {
             self.alarm = true;
@@ -167,7 +178,10 @@ impl WantedRate {
     /// What stands against growth, if anything.
     fn obstacle(&self, present: &Present<'_>, tuning: &Tuning) -> Option<Clause> {
         let window = present.window;
-        if self.since_cut_s(present).is_some_and(|s| s < tuning.grow_after_cut_s) {
+        if self
+            .since_cut_s(present)
+            .is_some_and(|s| s < tuning.grow_after_cut_s)
+        {
             return Some(Clause::HoldAfterCut);
         }
         if window.reject_share(30) >= tuning.grow_reject_share {
@@ -182,7 +196,9 @@ impl WantedRate {
     fn grow(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
         let window = present.window;
         // More than it ever did at saturation: the backend has grown, the old limit means nothing.
-        self.saturation = self.saturation.filter(|known| window.goodput(20) <= tuning.outgrown * known);
+        self.saturation = self
+            .saturation
+            .filter(|known| window.goodput(20) <= tuning.outgrown * known);
         let relaxed = window.p99_ms(5) < tuning.unsaturated_p99_share * present.target_p99_ms;
         let speed = match self.saturation {
             None if relaxed => tuning.grow_unsaturated,

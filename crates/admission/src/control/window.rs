@@ -86,7 +86,10 @@ impl Window {
     /// Highest 10 s mean of goodput within the window: what the backend did before trouble began.
     pub fn best_goodput(&self) -> f64 {
         let completed: Vec<f64> = self.seconds.iter().map(|s| s.completed).collect();
-        let best = completed.windows(10).map(|ten| ten.iter().sum::<f64>() / 10.0).fold(0.0, f64::max);
+        let best = completed
+            .windows(10)
+            .map(|ten| ten.iter().sum::<f64>() / 10.0)
+            .fold(0.0, f64::max);
         best.max(self.goodput(10))
     }
 
@@ -108,7 +111,10 @@ impl Window {
 
     fn share_of(&self, seconds: usize, what: impl Fn(&Second) -> f64) -> f64 {
         let part: f64 = self.last(seconds).map(what).sum();
-        let whole: f64 = self.last(seconds).map(|s| s.completed + s.rejects + s.errors).sum();
+        let whole: f64 = self
+            .last(seconds)
+            .map(|s| s.completed + s.rejects + s.errors)
+            .sum();
         share(part, whole)
     }
 }
@@ -124,8 +130,13 @@ mod tests {
     #[test]
     fn the_70th_percentile_ignores_the_few_worst_and_best_seconds() {
         let mut window = Window::default();
-        for completed in [10.0, 200.0, 100.0, 100.0, 100.0, 100.0, 100.0, 100.0, 0.0, 300.0] {
-            let signals = Signals { completed, ..Signals::default() };
+        for completed in [
+            10.0, 200.0, 100.0, 100.0, 100.0, 100.0, 100.0, 100.0, 0.0, 300.0,
+        ] {
+            let signals = Signals {
+                completed,
+                ..Signals::default()
+            };
             window.push(&signals, 600.0, &Tuning::default());
         }
         assert_eq!(window.good_goodput(), 100.0);
@@ -143,7 +154,10 @@ mod tests {
         for _ in 0..40 {
             window.push(&signals, 600.0, &Tuning::default());
         }
-        assert_eq!((window.bad(10), window.slow(10), window.bad(100)), (10, 0, 30));
+        assert_eq!(
+            (window.bad(10), window.slow(10), window.bad(100)),
+            (10, 0, 30)
+        );
         assert!((window.reject_share(30) - 0.04).abs() < 1e-9);
     }
 }

@@ -83,7 +83,10 @@ impl Backend {
             self.counted.errors += 1;
             return false;
         }
-        if !self.limiter.admits(priority, self.in_flight(), &self.tuning) {
+        if !self
+            .limiter
+            .admits(priority, self.in_flight(), &self.tuning)
+        {
             self.counted.rejects += 1;
             return false;
         }

@@ -11,7 +11,9 @@ pub(super) struct Draw {
 
 impl Draw {
     pub(super) fn new(seed: u64) -> Self {
-        Self { rng: Xoshiro256PlusPlus::seed_from_u64(seed) }
+        Self {
+            rng: Xoshiro256PlusPlus::seed_from_u64(seed),
+        }
     }
 
     /// Even in 0..1.
@@ -44,9 +46,17 @@ impl Draw {
                 let variance = (1.0 + cv * cv).ln();
                 mean * (self.normal() * variance.sqrt() - variance / 2.0).exp()
             }
-            Spread::TwoKinds { mean, slow_share, slow_by } => {
+            Spread::TwoKinds {
+                mean,
+                slow_share,
+                slow_by,
+            } => {
                 let quick = quick_kind(mean, slow_share, slow_by);
-                let middle = if self.chance(slow_share) { quick * slow_by } else { quick };
+                let middle = if self.chance(slow_share) {
+                    quick * slow_by
+                } else {
+                    quick
+                };
                 middle * (0.7 + 0.6 * self.unit())
             }
         }
@@ -83,7 +93,9 @@ impl Spread {
     /// The mean.
     pub fn mean(&self) -> f64 {
         match *self {
-            Self::Exponential { mean } | Self::Lognormal { mean, .. } | Self::TwoKinds { mean, .. } => mean,
+            Self::Exponential { mean }
+            | Self::Lognormal { mean, .. }
+            | Self::TwoKinds { mean, .. } => mean,
         }
     }
 
@@ -93,9 +105,11 @@ impl Spread {
             Self::Exponential { mean } => mean * std::f64::consts::LN_2,
             Self::Lognormal { mean, cv } => mean / (1.0 + cv * cv).sqrt(),
             // Below the middle of the quick kind lie half of the quick ones; the slow ones push the median up a little.
-            Self::TwoKinds { mean, slow_share, slow_by } => {
-                quick_kind(mean, slow_share, slow_by) * (0.7 + 0.3 / (1.0 - slow_share))
-            }
+            Self::TwoKinds {
+                mean,
+                slow_share,
+                slow_by,
+            } => quick_kind(mean, slow_share, slow_by) * (0.7 + 0.3 / (1.0 - slow_share)),
         }
     }
 }
@@ -112,13 +126,23 @@ mod tests {
     fn every_spread_has_the_mean_it_says() {
         let spreads = [
             Spread::Exponential { mean: 10.0 },
-            Spread::Lognormal { mean: 10.0, cv: 0.7 },
-            Spread::TwoKinds { mean: 10.0, slow_share: 0.1, slow_by: 3.0 },
+            Spread::Lognormal {
+                mean: 10.0,
+                cv: 0.7,
+            },
+            Spread::TwoKinds {
+                mean: 10.0,
+                slow_share: 0.1,
+                slow_by: 3.0,
+            },
         ];
         let mut draw = Draw::new(1);
         for spread in spreads {
             let sum: f64 = (0..40_000).map(|_| draw.from(&spread)).sum();
-            assert!((sum / 40_000.0 - spread.mean()).abs() < 0.2, "{spread:?}: {sum}");
+            assert!(
+                (sum / 40_000.0 - spread.mean()).abs() < 0.2,
+                "{spread:?}: {sum}"
+            );
         }
     }
 }

@@ -47,7 +47,11 @@ impl Fan {
 
     /// Seats it will want.
     pub(super) fn wish(&self) -> u64 {
-        if self.hold_at.is_some() { u64::from(self.seats) } else { 0 }
+        if self.hold_at.is_some() {
+            u64::from(self.seats)
+        } else {
+            0
+        }
     }
 
     /// What its next request is worth.
@@ -61,7 +65,11 @@ impl Fan {
 
     /// Seconds until its next request.
     pub(super) fn think_s(&self, plant: &Plant, faster: f64, draw: &mut Draw) -> f64 {
-        let factor = if self.buyer { plant.buyer_think } else { plant.browser_think };
+        let factor = if self.buyer {
+            plant.buyer_think
+        } else {
+            plant.browser_think
+        };
         draw.from(&plant.think) * factor / faster
     }
 }
@@ -78,7 +86,11 @@ pub(super) struct Seats {
 
 impl Seats {
     pub(super) fn new(total: u64) -> Self {
-        Self { free: total, total, ..Self::default() }
+        Self {
+            free: total,
+            total,
+            ..Self::default()
+        }
     }
 
     /// Takes as many of the wanted seats as are free.
@@ -91,6 +103,10 @@ impl Seats {
     }
 
     pub(super) fn seats_per_order(&self) -> f64 {
-        if self.orders == 0 { 2.5 } else { self.taken as f64 / self.orders as f64 }
+        if self.orders == 0 {
+            2.5
+        } else {
+            self.taken as f64 / self.orders as f64
+        }
     }
 }

@@ -40,16 +40,32 @@ pub enum Rule {
 
 impl Measure {
     fn at_most(what: &'static str, value: f64, bound: f64) -> Self {
-        Self { what, value, bound, at_most: true, rule: Rule::EverySeed }
+        Self {
+            what,
+            value,
+            bound,
+            at_most: true,
+            rule: Rule::EverySeed,
+        }
     }
 
     fn at_least(what: &'static str, value: f64, bound: f64) -> Self {
-        Self { what, value, bound, at_most: false, rule: Rule::EverySeed }
+        Self {
+            what,
+            value,
+            bound,
+            at_most: false,
+            rule: Rule::EverySeed,
+        }
     }
 
     /// Whether the bound is kept.
     pub fn passed(&self) -> bool {
-        if self.at_most { self.value <= self.bound } else { self.value >= self.bound }
+        if self.at_most {
+            self.value <= self.bound
+        } else {
+            self.value >= self.bound
+        }
     }
 }
 
@@ -57,14 +73,22 @@ impl Measure {
 pub(super) fn utilisation(rows: &[Row]) -> f64 {
     let goodput: f64 = rows.iter().map(|r| r.goodput).sum();
     let capacity: f64 = rows.iter().map(|r| r.capacity).sum();
-    if capacity > 0.0 { goodput / capacity } else { 0.0 }
+    if capacity > 0.0 {
+        goodput / capacity
+    } else {
+        0.0
+    }
 }
 
 /// Share of all attempts that was refused.
 pub(super) fn refused(rows: &[Row]) -> f64 {
     let refused: f64 = rows.iter().map(|r| r.refused).sum();
     let goodput: f64 = rows.iter().map(|r| r.goodput).sum();
-    if refused > 0.0 { refused / (refused + goodput) } else { 0.0 }
+    if refused > 0.0 {
+        refused / (refused + goodput)
+    } else {
+        0.0
+    }
 }
 
 /// Seconds with p99 above the target.
@@ -90,7 +114,12 @@ fn settled(rows: &[Row]) -> f64 {
 }
 
 /// The figures that the scenario asks for. `oracle` is the oracle's run, where there is stock.
-pub(super) fn judge(plant: &Plant, scenario: &Scenario, outcome: &Outcome, oracle: Option<&Outcome>) -> Vec<Measure> {
+pub(super) fn judge(
+    plant: &Plant,
+    scenario: &Scenario,
+    outcome: &Outcome,
+    oracle: Option<&Outcome>,
+) -> Vec<Measure> {
     let rows = &outcome.rows;
     let after = &rows[(scenario.turn_s as usize).min(rows.len())..];
     match scenario.judge {
@@ -108,16 +137,31 @@ pub(super) fn judge(plant: &Plant, scenario: &Scenario, outcome: &Outcome, oracl
         Judge::Doubles => vec![Measure::at_most("s to 75 %", reached(after, 0.75), 200.0)],
         Judge::Slow => vec![
             Measure::at_least("use", utilisation(after), 0.85),
-            Measure::at_least("alarm raised (1 yes)", f64::from(u8::from(after.iter().any(|r| r.alarm))), 1.0),
+            Measure::at_least(
+                "alarm raised (1 yes)",
+                f64::from(u8::from(after.iter().any(|r| r.alarm))),
+                1.0,
+            ),
         ],
-        Judge::Shift { within_s, refused: share } => vec![
+        Judge::Shift {
+            within_s,
+            refused: share,
+        } => vec![
             Measure::at_most("s to settle", settled(after), within_s),
             Measure::at_most("refused", refused(&after[..120]), share),
         ],
         Judge::Utilisation { from_s, at_least } => {
-            vec![Measure::at_least("use", utilisation(&rows[from_s as usize..]), at_least)]
+            vec![Measure::at_least(
+                "use",
+                utilisation(&rows[from_s as usize..]),
+                at_least,
+            )]
         }
-        Judge::Resume => vec![Measure::at_most("k / steady k", resume(rows, scenario.turn_s as usize), 2.2)],
+        Judge::Resume => vec![Measure::at_most(
+            "k / steady k",
+            resume(rows, scenario.turn_s as usize),
+            2.2,
+        )],
         Judge::Drift => vec![Measure::at_most("s over target", seconds_over(after), 10.0)],
         Judge::Outage => {
             let released: u32 = after[5..30].iter().map(|r| r.released).sum();
@@ -134,19 +178,26 @@ pub(super) fn judge(plant: &Plant, scenario: &Scenario, outcome: &Outcome, oracl
 fn resume(rows: &[Row], pause: usize) -> f64 {
     let before = &rows[pause - 180..pause];
     let steady = before.iter().map(|r| r.rate_per_s).sum::<f64>() / before.len() as f64;
-    let highest = rows[pause..].iter().map(|r| r.rate_per_s).fold(0.0, f64::max);
+    let highest = rows[pause..]
+        .iter()
+        .map(|r| r.rate_per_s)
+        .fold(0.0, f64::max);
     highest / steady
 }
 
 fn stock(outcome: &Outcome, oracle: Option<&Outcome>) -> Vec<Measure> {
     let missed = outcome.found_nothing as f64 / outcome.admitted.max(1) as f64;
     let seconds = |at: Option<u32>| at.map_or(f64::INFINITY, f64::from);
-    let nearly = seconds(outcome.nearly_sold_s) / oracle.map_or(f64::NAN, |o| seconds(o.nearly_sold_s));
+    let nearly =
+        seconds(outcome.nearly_sold_s) / oracle.map_or(f64::NAN, |o| seconds(o.nearly_sold_s));
     let last = seconds(outcome.sold_out_s) / oracle.map_or(f64::NAN, |o| seconds(o.sold_out_s));
     vec![
         Measure::at_most("found nothing", missed, 0.005),
         Measure::at_most("99 % sold / oracle's time", nearly, 1.3),
         // The very last seat waits for the last of a chain of abandoned holds, 300 s each.
-        Measure { rule: Rule::Median, ..Measure::at_most("sold out / oracle's time", last, 1.3) },
+        Measure {
+            rule: Rule::Median,
+            ..Measure::at_most("sold out / oracle's time", last, 1.3)
+        },
     ]
 }

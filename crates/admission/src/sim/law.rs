@@ -57,10 +57,24 @@ pub(super) struct Asked<'a> {
 }
 
 pub(super) enum Law {
-    Usher { controller: Box<Controller>, batch_s: u32, owed: u32 },
-    Rate { rate: f64, carry: f64, aimd: Option<Aimd> },
-    Gradient { inside: f64, service_ms: f64, come: f64 },
-    Oracle { come: f64 },
+    Usher {
+        controller: Box<Controller>,
+        batch_s: u32,
+        owed: u32,
+    },
+    Rate {
+        rate: f64,
+        carry: f64,
+        aimd: Option<Aimd>,
+    },
+    Gradient {
+        inside: f64,
+        service_ms: f64,
+        come: f64,
+    },
+    Oracle {
+        come: f64,
+    },
 }
 
 pub(super) struct Aimd {
@@ -76,10 +90,21 @@ impl Law {
         Ok(match kind {
             LawKind::Usher => Self::usher(tuning, 1)?,
             LawKind::Batched(seconds) => Self::usher(tuning, seconds.max(1))?,
-            LawKind::Fixed(factor) => Self::Rate { rate: rate(factor), carry: 0.0, aimd: None },
+            LawKind::Fixed(factor) => Self::Rate {
+                rate: rate(factor),
+                carry: 0.0,
+                aimd: None,
+            },
             LawKind::Aimd => {
-                let aimd = Aimd { step: rate(0.005), quiet_until_s: 0 };
-                Self::Rate { rate: rate(started), carry: 0.0, aimd: Some(aimd) }
+                let aimd = Aimd {
+                    step: rate(0.005),
+                    quiet_until_s: 0,
+                };
+                Self::Rate {
+                    rate: rate(started),
+                    carry: 0.0,
+                    aimd: Some(aimd),
+                }
             }
             LawKind::Gradient => Self::Gradient {
                 inside: started * plant.perfect_inside(),
@@ -92,12 +117,20 @@ impl Law {
 
     fn usher(tuning: &Tuning, batch_s: u32) -> Result<Self, TuningError> {
         let controller = Box::new(Controller::new(tuning.clone())?);
-        Ok(Self::Usher { controller, batch_s, owed: 0 })
+        Ok(Self::Usher {
+            controller,
+            batch_s,
+            owed: 0,
+        })
     }
 
     pub(super) fn decide(&mut self, asked: &Asked<'_>) -> Answer {
         match self {
-            Self::Usher { controller, batch_s, owed } => {
+            Self::Usher {
+                controller,
+                batch_s,
+                owed,
+            } => {
                 let now_ms = u64::from(asked.now_s) * 1_000;
                 let decision = controller.tick(now_ms, asked.signals, asked.room, asked.policy);
                 *owed += decision.release;
@@ -116,9 +149,17 @@ impl Law {
                 *carry += *rate;
                 let release = carry.floor();
                 *carry -= release;
-                Answer { release: release as u32, rate_per_s: *rate, ..Answer::default() }
+                Answer {
+                    release: release as u32,
+                    rate_per_s: *rate,
+                    ..Answer::default()
+                }
             }
-            Self::Gradient { inside, service_ms, come } => {
+            Self::Gradient {
+                inside,
+                service_ms,
+                come,
+            } => {
                 if let Some(p50_ms) = asked.signals.and_then(|s| s.p50_ms) {
                     let gradient = (2.0 * *service_ms / p50_ms).clamp(0.5, 1.0);
                     *inside = 0.8 * *inside + 0.2 * (gradient * *inside + inside.sqrt());
@@ -128,7 +169,10 @@ impl Law {
             }
             Self::Oracle { come } => {
                 let gap = asked.true_inside - asked.room.inside as f64 - asked.coming as f64;
-                level((0.1 * gap + f64::from(asked.room.ends)) / *come, asked.true_inside)
+                level(
+                    (0.1 * gap + f64::from(asked.room.ends)) / *come,
+                    asked.true_inside,
+                )
             }
         }
     }

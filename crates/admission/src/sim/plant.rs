@@ -67,13 +67,24 @@ impl Plant {
         Self {
             name: "B",
             servers: 18,
-            service: Spread::TwoKinds { mean: 0.08, slow_share: 0.125, slow_by: 4.0 },
-            think: Spread::Lognormal { mean: 14.0, cv: 0.6 },
+            service: Spread::TwoKinds {
+                mean: 0.08,
+                slow_share: 0.125,
+                slow_by: 4.0,
+            },
+            think: Spread::Lognormal {
+                mean: 14.0,
+                cv: 0.6,
+            },
             buyer_think: 1.3,
             browser_think: 0.6,
             requests: (3, 13),
             no_show: 0.25,
-            pickup: Spread::TwoKinds { mean: 10.0, slow_share: 0.2, slow_by: 5.0 },
+            pickup: Spread::TwoKinds {
+                mean: 10.0,
+                slow_share: 0.2,
+                slow_by: 5.0,
+            },
             hold_share: 0.45,
             abandon: 0.15,
             hold_s: 300.0,
@@ -95,13 +106,15 @@ impl Plant {
 
     /// Mean seconds between the requests of one session, over all sessions.
     pub fn think_mean_s(&self) -> f64 {
-        let factor = self.hold_share * self.buyer_think + (1.0 - self.hold_share) * self.browser_think;
+        let factor =
+            self.hold_share * self.buyer_think + (1.0 - self.hold_share) * self.browser_think;
         self.think.mean() * factor
     }
 
     /// Mean seconds a session lasts without overload.
     pub fn session_mean_s(&self) -> f64 {
-        (self.requests_mean() - 1.0) * self.think_mean_s() + self.requests_mean() * self.service.mean()
+        (self.requests_mean() - 1.0) * self.think_mean_s()
+            + self.requests_mean() * self.service.mean()
     }
 
     /// The release rate, people/s, that just uses the capacity.

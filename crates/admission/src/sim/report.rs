@@ -51,7 +51,12 @@ impl Report {
 }
 
 /// Plays one scenario on one plant under one law with one seed.
-pub fn run(plant: &Plant, scenario: &Scenario, law: LawKind, seed: u64) -> Result<Report, TuningError> {
+pub fn run(
+    plant: &Plant,
+    scenario: &Scenario,
+    law: LawKind,
+    seed: u64,
+) -> Result<Report, TuningError> {
     let outcome = play(plant, scenario, law, seed)?;
     let oracle = match scenario.judge {
         Judge::Stock => Some(play(plant, scenario, LawKind::Oracle, seed)?),
@@ -104,10 +109,18 @@ pub fn summarise(reports: &[Report]) -> Vec<Summary> {
         };
         Summary {
             what: measure.what,
-            bound: format!("{} {}", if measure.at_most { "<=" } else { ">=" }, figure(measure.bound)),
+            bound: format!(
+                "{} {}",
+                if measure.at_most { "<=" } else { ">=" },
+                figure(measure.bound)
+            ),
             median,
             worst,
-            passed: Measure { value: judged, ..measure.clone() }.passed(),
+            passed: Measure {
+                value: judged,
+                ..measure.clone()
+            }
+            .passed(),
         }
     };
     first.measures.iter().enumerate().map(summary).collect()
@@ -155,7 +168,10 @@ pub fn simulate(request: &Request<'_>, out: &mut dyn Write) -> Result<bool, Simu
     }
     let scenarios = chosen(request.scenario)?;
     let plants = [Plant::a(), Plant::b()];
-    writeln!(out, "| scenario | plant | measure | bound | median | worst | |")?;
+    writeln!(
+        out,
+        "| scenario | plant | measure | bound | median | worst | |"
+    )?;
     writeln!(out, "| --- | --- | --- | --- | --- | --- | --- |")?;
     let mut all_passed = true;
     for scenario in &scenarios {
@@ -177,7 +193,11 @@ fn chosen(name: &str) -> Result<Vec<Scenario>, SimulateError> {
     }
     let unknown = || SimulateError::UnknownScenario {
         name: name.to_owned(),
-        known: Scenario::all().iter().map(|s| s.name).collect::<Vec<_>>().join(", "),
+        known: Scenario::all()
+            .iter()
+            .map(|s| s.name)
+            .collect::<Vec<_>>()
+            .join(", "),
     };
     Ok(vec![Scenario::named(name).ok_or_else(unknown)?])
 }
@@ -188,7 +208,10 @@ fn play_seeds(
     law: LawKind,
     seeds: &[u64],
 ) -> Result<Vec<Report>, TuningError> {
-    seeds.iter().map(|&seed| run(plant, scenario, law, seed)).collect()
+    seeds
+        .iter()
+        .map(|&seed| run(plant, scenario, law, seed))
+        .collect()
 }
 
 fn table_rows(
@@ -229,7 +252,11 @@ fn contrast(
     plant: &Plant,
     out: &mut dyn Write,
 ) -> Result<(), SimulateError> {
-    writeln!(out, "\nPlant {}: capacity used, share refused, fans who gave up of 1000 admitted\n", plant.name)?;
+    writeln!(
+        out,
+        "\nPlant {}: capacity used, share refused, fans who gave up of 1000 admitted\n",
+        plant.name
+    )?;
     let names: Vec<String> = CONTRAST.iter().map(|law| law.name()).collect();
     writeln!(out, "| scenario | {} |", names.join(" | "))?;
     writeln!(out, "| --- |{}", " --- |".repeat(names.len()))?;
@@ -237,7 +264,9 @@ fn contrast(
         let mut cells = Vec::new();
         for law in CONTRAST {
             let reports = play_seeds(plant, scenario, law, request.seeds)?;
-            let mean = |what: fn(&Report) -> f64| reports.iter().map(what).sum::<f64>() / reports.len() as f64;
+            let mean = |what: fn(&Report) -> f64| {
+                reports.iter().map(what).sum::<f64>() / reports.len() as f64
+            };
             cells.push(match scenario.judge {
                 Judge::Stock => format!("{:.1} % found nothing", 100.0 * mean(|r| r.found_nothing)),
                 _ => format!(

@@ -131,35 +131,75 @@ impl Scenario {
             ..Self::new(name, title, seconds, Judge::ColdStart { within_s })
         };
         vec![
-            cold("cold-50", "cold start, calibrated at 50 % of the truth", 450, 0.5, 150),
-            cold("cold-10", "cold start, calibrated at 10 % of the truth", 600, 0.1, 300),
+            cold(
+                "cold-50",
+                "cold start, calibrated at 50 % of the truth",
+                450,
+                0.5,
+                150,
+            ),
+            cold(
+                "cold-10",
+                "cold start, calibrated at 10 % of the truth",
+                600,
+                0.1,
+                300,
+            ),
         ]
     }
 
     fn backend_changes() -> Vec<Self> {
         // To -60 % in 24 steps over ten minutes.
-        let drift = (0..24).map(|i| (TURN_S + 25 * i, Change::Servers(1.0 - 0.025 * f64::from(i + 1))));
+        let drift = (0..24).map(|i| {
+            (
+                TURN_S + 25 * i,
+                Change::Servers(1.0 - 0.025 * f64::from(i + 1)),
+            )
+        });
         vec![
-            Self::new("halves", "capacity halves", 600, Judge::Halves { extra_s: 30.0 })
-                .with([(TURN_S, Change::Servers(0.5))]),
-            Self::new("doubles", "capacity doubles", 600, Judge::Doubles).with([(TURN_S, Change::Servers(2.0))]),
-            Self::new("slow", "service time doubles, target nearly out of reach", 700, Judge::Slow)
-                .with([(TURN_S, Change::Slower(2.0))]),
-            Self::new("drift", "capacity drifts to -60 % over ten minutes", 1_000, Judge::Drift).with(drift),
+            Self::new(
+                "halves",
+                "capacity halves",
+                600,
+                Judge::Halves { extra_s: 30.0 },
+            )
+            .with([(TURN_S, Change::Servers(0.5))]),
+            Self::new("doubles", "capacity doubles", 600, Judge::Doubles)
+                .with([(TURN_S, Change::Servers(2.0))]),
+            Self::new(
+                "slow",
+                "service time doubles, target nearly out of reach",
+                700,
+                Judge::Slow,
+            )
+            .with([(TURN_S, Change::Slower(2.0))]),
+            Self::new(
+                "drift",
+                "capacity drifts to -60 % over ten minutes",
+                1_000,
+                Judge::Drift,
+            )
+            .with(drift),
         ]
     }
 
     fn fan_changes() -> Vec<Self> {
-        let shift = |name, title, within_s, refused| Self::new(name, title, 600, Judge::Shift { within_s, refused });
+        let shift = |name, title, within_s, refused| {
+            Self::new(name, title, 600, Judge::Shift { within_s, refused })
+        };
         vec![
             shift("no-show", "no-show share 0.6 to 0.1", 45.0, 0.02)
                 .with([(0, Change::NoShow(0.6)), (TURN_S, Change::NoShow(0.1))]),
-            shift("think", "think time halves", 75.0, 1.0).with([(TURN_S, Change::ThinkFaster(2.0))]),
+            shift("think", "think time halves", 75.0, 1.0)
+                .with([(TURN_S, Change::ThinkFaster(2.0))]),
             Self::new(
                 "silent",
                 "90 % leave silently",
                 900,
-                Judge::Utilisation { from_s: 150, at_least: 0.9 },
+                Judge::Utilisation {
+                    from_s: 150,
+                    at_least: 0.9,
+                },
             )
             .with([(0, Change::Silent(0.9))]),
         ]
@@ -168,23 +208,35 @@ impl Scenario {
     fn disturbances() -> Vec<Self> {
         let stalls = (1..15).map(|minute| (60 * minute, Change::Stall));
         vec![
-            Self::new("blind", "60 s without signals while capacity halves", 650, Judge::Halves { extra_s: 45.0 })
-                .with([
-                    (TURN_S, Change::Servers(0.5)),
-                    (TURN_S, Change::SignalsLost(true)),
-                    (TURN_S + 60, Change::SignalsLost(false)),
-                ]),
-            Self::new("pause", "pause for 180 s, then resume", 750, Judge::Resume)
-                .with([(TURN_S, Change::Paused(true)), (TURN_S + 180, Change::Paused(false))]),
+            Self::new(
+                "blind",
+                "60 s without signals while capacity halves",
+                650,
+                Judge::Halves { extra_s: 45.0 },
+            )
+            .with([
+                (TURN_S, Change::Servers(0.5)),
+                (TURN_S, Change::SignalsLost(true)),
+                (TURN_S + 60, Change::SignalsLost(false)),
+            ]),
+            Self::new("pause", "pause for 180 s, then resume", 750, Judge::Resume).with([
+                (TURN_S, Change::Paused(true)),
+                (TURN_S + 180, Change::Paused(false)),
+            ]),
             Self::new(
                 "stalls",
                 "a 3 s stall each minute",
                 900,
-                Judge::Utilisation { from_s: 150, at_least: 0.8 },
+                Judge::Utilisation {
+                    from_s: 150,
+                    at_least: 0.8,
+                },
             )
             .with(stalls),
-            Self::new("outage", "30 s outage", 550, Judge::Outage)
-                .with([(TURN_S, Change::Outage(true)), (TURN_S + 30, Change::Outage(false))]),
+            Self::new("outage", "30 s outage", 550, Judge::Outage).with([
+                (TURN_S, Change::Outage(true)),
+                (TURN_S + 30, Change::Outage(false)),
+            ]),
             Self {
                 seats: Some(5_000),
                 line: Some(50_000),

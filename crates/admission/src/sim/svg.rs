@@ -51,7 +51,10 @@ fn panels(rows: &[Row], target_ms: f64) -> Vec<Panel> {
         dashed: false,
         values: thin(rows, value),
     };
-    let dashed = |label, colour, value: &dyn Fn(&Row) -> f64| Line { dashed: true, ..line(label, colour, value) };
+    let dashed = |label, colour, value: &dyn Fn(&Row) -> f64| Line {
+        dashed: true,
+        ..line(label, colour, value)
+    };
     vec![
         Panel {
             title: "requests/s",
@@ -63,7 +66,10 @@ fn panels(rows: &[Row], target_ms: f64) -> Vec<Panel> {
         },
         Panel {
             title: "p99, ms",
-            lines: vec![line("p99", "#7d3c98", &|r| r.p99_ms), dashed("target", "#666", &|_| target_ms)],
+            lines: vec![
+                line("p99", "#7d3c98", &|r| r.p99_ms),
+                dashed("target", "#666", &|_| target_ms),
+            ],
         },
         Panel {
             title: "people inside",
@@ -115,7 +121,10 @@ fn draw_panel(svg: &mut String, panel: &Panel, top: f64, seconds: usize, turn_s:
     }
     if turn_s > 0 {
         let x = x_of(f64::from(turn_s));
-        let _ = writeln!(svg, "<path d=\"M{x:.0} {top:.0}V{bottom:.0}\" stroke=\"#bbb\" stroke-dasharray=\"2 3\"/>");
+        let _ = writeln!(
+            svg,
+            "<path d=\"M{x:.0} {top:.0}V{bottom:.0}\" stroke=\"#bbb\" stroke-dasharray=\"2 3\"/>"
+        );
     }
     let _ = writeln!(
         svg,
@@ -137,8 +146,15 @@ fn draw_line(
     y_of: &dyn Fn(f64) -> f64,
     seconds: usize,
 ) {
-    let dashes = if line.dashed { " stroke-dasharray=\"6 4\"" } else { "" };
-    let stroke = format!("fill=\"none\" stroke=\"{}\" stroke-width=\"1.6\"{dashes}", line.colour);
+    let dashes = if line.dashed {
+        " stroke-dasharray=\"6 4\""
+    } else {
+        ""
+    };
+    let stroke = format!(
+        "fill=\"none\" stroke=\"{}\" stroke-width=\"1.6\"{dashes}",
+        line.colour
+    );
     let mut points = String::new();
     for (i, value) in line.values.iter().enumerate() {
         let second = (i as f64 + 0.5) * seconds as f64 / line.values.len() as f64;

@@ -93,7 +93,11 @@ pub(super) fn play(
         sequence: 0,
         backend: Backend::new(plant.servers, plant.service, tuning),
         fans: Vec::new(),
-        habits: Habits { no_show: plant.no_show, silent: plant.silent, think_faster: 1.0 },
+        habits: Habits {
+            no_show: plant.no_show,
+            silent: plant.silent,
+            think_faster: 1.0,
+        },
         seats: scenario.seats.map(Seats::new),
         waiting: scenario.line.unwrap_or(LINE),
         coming: 0,
@@ -205,7 +209,12 @@ impl World<'_> {
             self.coming += 1;
             self.wished += fan.wish();
             self.fans.push(fan);
-            self.at(delay_s, Event::Claim { fan: (self.fans.len() - 1) as u32 });
+            self.at(
+                delay_s,
+                Event::Claim {
+                    fan: (self.fans.len() - 1) as u32,
+                },
+            );
         }
     }
 
@@ -265,7 +274,10 @@ impl World<'_> {
         if entry.tries == 0 {
             self.meter.first_attempts += 1;
         }
-        let job = Job { fan, since_us: self.now_us };
+        let job = Job {
+            fan,
+            since_us: self.now_us,
+        };
         if self.backend.submit(job, entry.priority()) {
             self.serve();
         } else {
@@ -282,13 +294,20 @@ impl World<'_> {
 
     fn finish(&mut self, job: Job) {
         if self.now_us < self.backend.stalled_until_us {
-            let event = Event::Finish { fan: job.fan, since_us: job.since_us };
+            let event = Event::Finish {
+                fan: job.fan,
+                since_us: job.since_us,
+            };
             self.at_us(self.now_us + STALL_US, event);
             return;
         }
         let answered = self.backend.finish(job, self.now_us);
         self.serve();
-        if answered { self.answered(job.fan) } else { self.refused(job.fan) }
+        if answered {
+            self.answered(job.fan)
+        } else {
+            self.refused(job.fan)
+        }
     }
 
     fn refused(&mut self, fan: u32) {
@@ -337,7 +356,8 @@ impl World<'_> {
             }
         }
         entry.holding = true;
-        self.meter.held((self.now_us - entry.claimed_us) / SECOND_US);
+        self.meter
+            .held((self.now_us - entry.claimed_us) / SECOND_US);
         true
     }
 
