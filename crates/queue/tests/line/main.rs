@@ -3,6 +3,7 @@
 
 mod boards;
 mod joining;
+mod model;
 mod releasing;
 mod room;
 mod sessions;

@@ -1,5 +1,6 @@
 //! A private Redis with one open event, and a clock that the test moves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use usher_base::redis::{Redis, TimeSource, keys};
@@ -18,7 +19,7 @@ pub struct Room {
     pub lane: Lane,
     pub leader: LeaseToken,
     /// Ends when dropped.
-    _server: usher_sandbox::Redis,
+    server: Arc<usher_sandbox::Redis>,
 }
 
 pub fn fan(index: u32) -> FanId {
@@ -38,8 +39,28 @@ impl Room {
     pub async fn in_phase(phase: Phase, settings: LineSettings) -> Self {
         let server = usher_sandbox::Sandbox::redis_only().await.unwrap();
         let redis = Redis::new(&server.url(), SCRIPTS, TimeSource::Test).unwrap();
-        let event = EventId::new(START);
         redis.load_scripts(Epoch(1)).await.unwrap();
+        let server = Arc::new(server);
+        Self::of_event(EventId::new(START), redis, server, phase, settings).await
+    }
+
+    /// The `n`th further open event in the same Redis.
+    pub async fn another(&self, n: u64) -> Self {
+        let event = EventId::new(START.plus(Duration::from_millis(n)));
+        let (redis, server) = (self.line.redis().clone(), Arc::clone(&self.server));
+        let settings = LineSettings::default();
+        let room = Self::of_event(event, redis, server, Phase::Open, settings).await;
+        assert!(room.lead(&room.leader).await);
+        room
+    }
+
+    async fn of_event(
+        event: EventId,
+        redis: Redis,
+        server: Arc<usher_sandbox::Redis>,
+        phase: Phase,
+        settings: LineSettings,
+    ) -> Self {
         redis.begin_rebuild(event).await.unwrap();
         redis.open_rebuilt(event, false).await.unwrap();
         let room = Self {
@@ -47,7 +68,7 @@ impl Room {
             event,
             lane: Lane::main(),
             leader: LeaseToken("1-1".to_owned()),
-            _server: server,
+            server,
         };
         room.at(START).await;
         room.line.set_settings(event, &settings).await.unwrap();
@@ -116,13 +137,22 @@ impl Room {
     }
 
     pub async fn release(&self, sequence: u64, numbers: &[u32]) -> Result<Released, ReleaseError> {
+        self.release_at(sequence, numbers, START).await
+    }
+
+    pub async fn release_at(
+        &self,
+        sequence: u64,
+        numbers: &[u32],
+        snapshot_at: Timestamp,
+    ) -> Result<Released, ReleaseError> {
         let numbers: Vec<_> = numbers.iter().copied().map(Number).collect();
         let order = ReleaseOrder {
             event: self.event,
             lane: &self.lane,
             lease: &self.leader,
             sequence,
-            snapshot_at: START,
+            snapshot_at,
             numbers: &numbers,
         };
         self.line.release(&order).await
