@@ -14,6 +14,7 @@ pub mod payments;
 pub mod pg;
 mod relay;
 mod scripts;
+pub mod seatmap;
 pub mod tickets;
 
 pub use relay::Relay;
