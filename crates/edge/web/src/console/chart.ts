@@ -4,7 +4,8 @@ import 'uplot/dist/uPlot.min.css';
 import type { Columns } from './history.ts';
 
 const HEIGHT_PX = 240;
-const SHOWN_SECONDS = 600;
+const LONGEST_SPAN_S = 600;
+const SHORTEST_SPAN_S = 60;
 
 const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
@@ -56,7 +57,7 @@ export class Chart {
       cursor: { y: false },
       legend: { live: false },
       scales: {
-        x: { range: (_, _low, high) => [high - SHOWN_SECONDS, high] },
+        x: { range: recent },
         people: { range: fromZero },
         rate: { range: fromZero },
       },
@@ -73,6 +74,11 @@ export class Chart {
       ],
     };
   }
+}
+
+/** From the first sample on, but neither a sliver nor more than ten minutes. */
+function recent(_: uPlot, low: number, high: number): [number, number] {
+  return [high - Math.min(LONGEST_SPAN_S, Math.max(SHORTEST_SPAN_S, high - low)), high];
 }
 
 /** Room above the highest point, and never an empty scale. */

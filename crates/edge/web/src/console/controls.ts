@@ -92,7 +92,7 @@ export class Controls {
       this.#ask(null);
       void this.#go(step.to);
     };
-    yes.focus();
+    ref('phase-no').focus();
   }
 
   async #go(phase: Phase): Promise<void> {

@@ -27,6 +27,8 @@ export interface Label {
   kind: 'section' | 'row';
   x: number;
   y: number;
+  /** The room it may take. */
+  width: number;
 }
 
 export interface Layout {
@@ -111,12 +113,19 @@ function place(block: Block, left: number, top: number, layout: Layout): void {
     kind: 'section',
     x: middle,
     y: top + TITLE_HEIGHT / 2,
+    width: block.width,
   });
   section.rows.forEach((row, index) => {
     const y = top + TITLE_HEIGHT + (index + 0.5) * ROW_PITCH;
     const start = middle - row.seats.length / 2;
     const labelX = start - ROW_LABEL_WIDTH / 2;
-    layout.labels.push({ text: row.row_number, kind: 'row', x: labelX, y: y + bend(labelX) });
+    layout.labels.push({
+      text: row.row_number,
+      kind: 'row',
+      x: labelX,
+      y: y + bend(labelX),
+      width: ROW_LABEL_WIDTH,
+    });
     row.seats.forEach((seat, column) => {
       const x = start + column + 0.5;
       layout.seats.push({ seat, section, row, x, y: y + bend(x) });

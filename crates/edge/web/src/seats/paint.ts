@@ -4,6 +4,8 @@ import type { Label, Layout, PlacedSeat } from './layout.ts';
 
 type Context = CanvasRenderingContext2D;
 
+const SMALLEST_NAME_PX = 11;
+
 export interface Palette {
   free: string;
   taken: string;
@@ -12,6 +14,7 @@ export interface Palette {
   ink: string;
   quiet: string;
   stage: string;
+  surface: string;
 }
 
 export function readPalette(element: Element): Palette {
@@ -25,6 +28,7 @@ export function readPalette(element: Element): Palette {
     ink: read('--ink'),
     quiet: read('--quiet'),
     stage: read('--sunken'),
+    surface: read('--surface'),
   };
 }
 
@@ -52,10 +56,19 @@ export function drawSeat(
   }
 }
 
-export function drawLabel(context: Context, label: Label, palette: Palette): void {
+/** A label over the seats; a section's name stays readable however small the hall is drawn. */
+export function drawLabel(context: Context, label: Label, scale: number, palette: Palette): void {
   const isSection = label.kind === 'section';
-  context.font = isSection ? font(650, 0.95) : font(400, 0.6);
-  write(context, label.text, label.x, label.y, isSection ? palette.ink : palette.quiet);
+  const size = isSection ? Math.max(0.95, SMALLEST_NAME_PX / scale) : 0.6;
+  context.font = font(isSection ? 650 : 400, size);
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  context.lineJoin = 'round';
+  context.lineWidth = size / 3;
+  context.strokeStyle = palette.surface;
+  context.strokeText(label.text, label.x, label.y, label.width);
+  context.fillStyle = isSection ? palette.ink : palette.quiet;
+  context.fillText(label.text, label.x, label.y, label.width);
 }
 
 export function drawStage(context: Context, stage: Layout['stage'], palette: Palette): void {
@@ -64,7 +77,10 @@ export function drawStage(context: Context, stage: Layout['stage'], palette: Pal
   context.fillStyle = palette.stage;
   context.fill();
   context.font = font(500, 0.9);
-  write(context, 'Stage', stage.x, stage.y, palette.quiet);
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  context.fillStyle = palette.quiet;
+  context.fillText('Stage', stage.x, stage.y);
 }
 
 function shape(context: Context, x: number, y: number, radius: number, square: boolean): void {
@@ -85,11 +101,4 @@ function drawTick(context: Context, x: number, y: number, palette: Palette): voi
 
 function font(weight: number, size: number): string {
   return `${weight} ${size}px system-ui, sans-serif`;
-}
-
-function write(context: Context, text: string, x: number, y: number, colour: string): void {
-  context.textAlign = 'center';
-  context.textBaseline = 'middle';
-  context.fillStyle = colour;
-  context.fillText(text, x, y);
 }

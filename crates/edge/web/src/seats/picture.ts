@@ -6,7 +6,9 @@ import type { Choice } from './choice.ts';
 import type { Label, Layout, PlacedSeat } from './layout.ts';
 import { drawLabel, drawSeat, drawStage, type Palette, readPalette } from './paint.ts';
 
+/** Of the screen's height, and of the picture's width. */
 const LARGEST_HEIGHT_SHARE = 0.7;
+const LEAST_HEIGHT_SHARE = 0.8;
 /** A finger hits seats of this size; a touch on smaller ones looks closer instead. */
 const TOUCHABLE_PX = 15;
 const CLOSER = 1.6;
@@ -98,10 +100,8 @@ export class Picture {
     const { canvas, layout } = this.#options;
     const width = canvas.clientWidth;
     if (width === 0) return;
-    const height = Math.min(
-      (width * layout.height) / layout.width,
-      innerHeight * LARGEST_HEIGHT_SHARE,
-    );
+    const natural = Math.max((width * layout.height) / layout.width, width * LEAST_HEIGHT_SHARE);
+    const height = Math.min(natural, innerHeight * LARGEST_HEIGHT_SHARE);
     canvas.style.height = `${height}px`;
     canvas.width = Math.round(width * devicePixelRatio);
     canvas.height = Math.round(height * devicePixelRatio);
@@ -127,11 +127,11 @@ export class Picture {
     const ratio = devicePixelRatio;
     context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
     drawStage(context, layout.stage, this.#palette);
-    for (const label of layout.labels) {
-      if (this.#isReadable(label)) drawLabel(context, label, this.#palette);
-    }
     for (const placed of this.#visible()) {
       drawSeat(context, placed, choice.has(placed.seat.id), this.#palette);
+    }
+    for (const label of layout.labels) {
+      if (this.#isReadable(label)) drawLabel(context, label, scale, this.#palette);
     }
   }
 
