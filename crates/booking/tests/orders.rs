@@ -15,3 +15,5 @@ mod door;
 mod faults;
 #[path = "orders/money.rs"]
 mod money;
+#[path = "orders/throughput.rs"]
+mod throughput;

@@ -6,7 +6,7 @@ use usher_booking::orders::{order_token, verify_order_token};
 use usher_booking::pg::tickets::door_list;
 use usher_booking::tickets::{CheckIn, Door, OfflineScan, Scan, TicketClaim, TicketNumber, svg};
 
-use crate::shop::{Shop, confirmed, fan};
+use crate::shop::{OwnShop, Shop, confirmed, fan};
 
 fn keys() -> SigningKeys {
     SigningKeys::from_jwk_set(&generate_jwk_set(&mut rand::rng()), "usher").unwrap()
@@ -20,7 +20,7 @@ fn door(gate: &str) -> Door {
 }
 
 struct Ticket {
-    shop: Shop,
+    shop: OwnShop,
     keys: SigningKeys,
     number: TicketNumber,
     code: String,

@@ -1,6 +1,7 @@
 //! A shop with one event on private servers: hold, commit, look at what came
 //! of it in Redis and in Postgres.
 
+use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +25,8 @@ pub const SEATS: u32 = 100;
 pub const TIER_CAPACITY: u32 = 50;
 const PRICE: i64 = 5_000;
 
+/// A node that sells one event.
 pub struct Shop {
-    pub sandbox: Sandbox,
     pub redis: Redis,
     pub holds: Holds,
     pub pool: PgPool,
@@ -35,36 +36,55 @@ pub struct Shop {
     pub event: EventId,
 }
 
+/// The same with the servers it runs on.
+pub struct OwnShop {
+    pub sandbox: Sandbox,
+    shop: Shop,
+}
+
+impl Deref for OwnShop {
+    type Target = Shop;
+
+    fn deref(&self) -> &Shop {
+        &self.shop
+    }
+}
+
 impl Shop {
-    pub async fn open() -> Self {
+    /// Servers of its own, and an event on sale.
+    pub async fn open() -> OwnShop {
         let sandbox = Sandbox::start().await.unwrap();
-        let pool = pool(&sandbox.postgres.url(), 10).await;
+        let (redis, postgres) = (sandbox.redis.url(), sandbox.postgres.url());
+        let shop = Self::over(&redis, &postgres, EventId::new(SystemClock.now())).await;
+        shop.rebuild().await;
+        OwnShop { sandbox, shop }
+    }
+
+    /// Over somebody's servers, in their first epoch.
+    pub async fn over(redis: &str, postgres: &str, event: EventId) -> Self {
+        let pool = pool_of(postgres, 10).await;
         let clock = Arc::new(ManualClock::at(SystemClock.now()));
-        let redis = Redis::new(&sandbox.redis.url(), SCRIPTS, TimeSource::Server).unwrap();
+        let redis = Redis::new(redis, SCRIPTS, TimeSource::Server).unwrap();
+        redis.load_scripts(Epoch(1)).await.unwrap();
         let provider = TestProvider::new(pool.clone()).ripe_after(Duration::from_millis(1_500));
         let provider = Arc::new(provider);
         let guarded = GuardedProvider::new(provider.clone(), clock.clone());
-        let writer = Writer::start(&pool_of_writer(&sandbox).await);
         let orders = Orders::new(
             redis.clone(),
             pool.clone(),
-            writer,
+            Writer::start(&pool_of(postgres, WRITER_CONNECTIONS).await),
             guarded.within(Duration::from_millis(800)),
             clock.clone(),
         );
-        let shop = Self {
+        Self {
             holds: Holds::new(redis.clone()),
-            event: EventId::new(SystemClock.now()),
-            sandbox,
             redis,
             pool,
             orders,
             provider,
             clock,
-        };
-        shop.redis.load_scripts(Epoch(1)).await.unwrap();
-        shop.rebuild().await;
-        shop
+            event,
+        }
     }
 
     /// What the app does after Redis was lost: the epoch goes up, then Redis
@@ -79,7 +99,7 @@ impl Shop {
         self.rebuild().await;
     }
 
-    async fn rebuild(&self) {
+    pub async fn rebuild(&self) {
         assert!(self.redis.begin_rebuild(self.event).await.unwrap());
         let stock = Stock {
             seats: SEATS,
@@ -95,6 +115,11 @@ impl Shop {
 
     pub async fn hold(&self, fan: FanId, seats: &[u32], standing: u32) -> ReservationId {
         let id = ReservationId::from_uuid(Uuid::new_v4());
+        self.hold_as(id, fan, seats, standing).await;
+        id
+    }
+
+    pub async fn hold_as(&self, id: ReservationId, fan: FanId, seats: &[u32], standing: u32) {
         let request = HoldRequest {
             id,
             fan,
@@ -104,7 +129,6 @@ impl Shop {
         };
         let rules = HoldRules::default();
         self.holds.hold(self.event, &request, &rules).await.unwrap();
-        id
     }
 
     pub fn request(&self, fan: FanId, hold: ReservationId, key: &str, pm: &str) -> CommitRequest {
@@ -253,14 +277,10 @@ pub fn confirmed(outcome: CommitOutcome) -> Receipt {
     }
 }
 
-pub async fn pool(url: &str, connections: u32) -> PgPool {
+pub async fn pool_of(url: &str, connections: u32) -> PgPool {
     let options = PgConnectOptions::from_str(url).unwrap();
     let pool = PgPoolOptions::new().max_connections(connections);
     pool.connect_with(options).await.unwrap()
-}
-
-async fn pool_of_writer(sandbox: &Sandbox) -> PgPool {
-    pool(&sandbox.postgres.url(), WRITER_CONNECTIONS).await
 }
 
 /// Waits for a condition, as long as a slow machine may need.
