@@ -22,11 +22,7 @@ pub(crate) enum Numbering {
 
 impl Line {
     /// Fixes the lists of all lanes and how many fans are in each. Again: the same.
-    pub(crate) async fn freeze(
-        &self,
-        event: EventId,
-        lanes: &[Lane],
-    ) -> Result<Vec<u32>, FreezeError> {
+    pub async fn freeze(&self, event: EventId, lanes: &[Lane]) -> Result<Vec<u32>, FreezeError> {
         let mut call = self.call(&scripts::FREEZE, event);
         for lane in lanes {
             call = call
@@ -51,7 +47,7 @@ impl Line {
     }
 
     /// The frozen list in the order of arrival, each fan once.
-    pub(crate) async fn gathered(&self, event: EventId, lane: &Lane) -> Read<Vec<FanId>> {
+    pub async fn gathered(&self, event: EventId, lane: &Lane) -> Read<Vec<FanId>> {
         let mut fans = Vec::new();
         let mut seen = std::collections::HashSet::new();
         let mut above = 0;
@@ -66,13 +62,24 @@ impl Line {
                 return Ok(fans);
             }
             while !reply.is_done() {
-                above = reply.count()?;
                 let fan = reply.fan()?;
+                above = reply.count()?;
                 if seen.insert(fan) {
                     fans.push(fan);
                 }
             }
         }
+    }
+
+    /// Gives the fans of a frozen list the numbers from 1 on.
+    pub async fn give_numbers(&self, event: EventId, lane: &Lane, fans: &[FanId]) -> Read<()> {
+        let mut first = 1;
+        for chunk in fans.chunks(NUMBERS_PER_CALL) {
+            self.number(event, lane, Number(first), chunk, Numbering::Draw)
+                .await?;
+            first += u32::try_from(chunk.len()).unwrap_or(u32::MAX);
+        }
+        Ok(())
     }
 
     /// Gives fans the numbers from `first` on, at most `NUMBERS_PER_CALL` of them.

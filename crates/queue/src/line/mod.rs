@@ -6,6 +6,7 @@ mod drawing;
 mod ends;
 mod fans;
 mod here;
+mod lanes;
 mod leader;
 mod memory;
 
@@ -19,6 +20,7 @@ pub(crate) use drawing::{NUMBERS_PER_CALL, Numbering};
 pub use ends::{Departed, Ended, Was};
 pub use fans::{JoinOrder, Joined, MAX_FANS_PER_LOOKUP, OldPlace};
 pub use here::{EdgeId, HERE_FADES_AFTER, Snapshot};
+pub use lanes::Outline;
 pub use leader::{
     LeaseToken, MAX_NUMBERS_PER_RELEASE, ReleaseOrder, Released, ReleasedFan, SWEEP_AT_MOST, Swept,
 };
