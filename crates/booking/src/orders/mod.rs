@@ -6,6 +6,7 @@
 mod cancel;
 mod commit;
 mod drive;
+mod lookup;
 mod model;
 mod number;
 mod receipt;
@@ -25,6 +26,7 @@ use crate::pg::Writer;
 
 pub use cancel::CancelError;
 pub use commit::{CommitError, CommitOutcome, CommitRequest, Priced};
+pub use lookup::TicketRow;
 pub use model::{Item, Limits, NewOrder, Order, Payment, Place, Refusal, seats_of, tiers_of};
 pub use number::{InvalidOrderNumber, OrderNumber, order_id};
 pub(crate) use number::{base32, readable_letters};

@@ -45,6 +45,17 @@ pub enum ProviderError {
     Rejected(String),
 }
 
+/// A provider says by webhook that something happened to a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The provider's own id of the notice, the same when it is sent again.
+    pub id: String,
+    pub kind: String,
+    /// The provider's id of the payment.
+    pub reference: Option<String>,
+    pub order: Option<OrderId>,
+}
+
 pub type Answer<'a> = BoxFuture<'a, Result<Report, ProviderError>>;
 
 /// `test` and `stripe`.

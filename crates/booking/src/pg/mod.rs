@@ -10,6 +10,7 @@ mod fault;
 mod group_commit;
 mod insert;
 mod inventory;
+pub mod notices;
 pub mod outbox;
 pub mod paid;
 pub mod read;
@@ -18,6 +19,7 @@ pub mod store;
 pub mod sync;
 pub mod test_ledger;
 pub mod tickets;
+pub mod totals;
 mod writer;
 
 pub use group_commit::{GroupCommit, MAX_BATCH_JOBS, NotDone};

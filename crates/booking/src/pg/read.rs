@@ -37,22 +37,6 @@ pub async fn by_number(pool: &PgPool, number: &OrderNumber) -> Result<Option<Ord
     one(pool, rows.fetch_all(pool).await?).await
 }
 
-/// Of a payment that its provider calls `reference`.
-pub async fn by_reference(
-    pool: &PgPool,
-    provider: &str,
-    reference: &str,
-) -> Result<Option<OrderId>, sqlx::Error> {
-    let found: Option<Uuid> = sqlx::query_scalar(
-        "SELECT order_id FROM payments WHERE provider = $1 AND reference = $2 LIMIT 1",
-    )
-    .bind(provider)
-    .bind(reference)
-    .fetch_optional(pool)
-    .await?;
-    Ok(found.map(OrderId::from_uuid))
-}
-
 /// A fan's orders, newest first.
 pub async fn of_fan(pool: &PgPool, fan: FanId) -> Result<Vec<Order>, sqlx::Error> {
     let rows = sqlx::query(select_orders!(

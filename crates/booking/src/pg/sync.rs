@@ -52,12 +52,3 @@ pub async fn rest(pool: &PgPool, order: OrderId, state: OrderState) -> Result<()
     .await
     .map(drop)
 }
-
-/// Something was heard about the order from outside: look at it now.
-pub async fn look_now(pool: &PgPool, order: OrderId) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("UPDATE orders SET look_at = now() WHERE id = $1")
-        .bind(order.uuid())
-        .execute(pool)
-        .await?;
-    Ok(done.rows_affected() == 1)
-}

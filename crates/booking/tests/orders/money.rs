@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use usher_booking::inventory::SeatStatus;
 use usher_booking::orders::{CommitOutcome, OrderState};
-use usher_booking::payments::PaymentState;
+use usher_booking::payments::{Notice, PaymentState};
 use usher_booking::pg;
+use usher_booking::pg::notices::Taken;
 
 use crate::shop::{Shop, confirmed, eventually, fan};
 
@@ -86,11 +87,15 @@ async fn money_that_comes_after_the_seat_is_gone_goes_back() {
     // Somebody captures by hand at the provider.
     shop.sql("UPDATE test_payments SET state = 'captured'")
         .await;
-    assert!(
-        pg::sync::look_now(&shop.pool, request.order())
-            .await
-            .unwrap()
-    );
+    let notice = Notice {
+        id: "evt_1".into(),
+        kind: "payment_intent.succeeded".into(),
+        reference: None,
+        order: Some(request.order()),
+    };
+    let take = || pg::notices::take(&shop.pool, "test", &notice);
+    assert_eq!(take().await.unwrap(), Taken::Noted);
+    assert_eq!(take().await.unwrap(), Taken::Again);
     shop.reconcile().await;
     let order = shop.order(request.order()).await;
     assert_eq!(order.state, OrderState::Failed);
