@@ -7,7 +7,7 @@ use super::meter::Row;
 
 const WIDTH: f64 = 820.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 26.0;
 const TOP: f64 = 46.0;
 const PANEL: f64 = 120.0;
 const GAP: f64 = 44.0;
@@ -67,7 +67,10 @@ fn panels(rows: &[Row], target_ms: f64) -> Vec<Panel> {
         Panel {
             title: "p99, ms",
             lines: vec![
-                line("p99", "#7d3c98", &|r| r.p99_ms),
+                Line {
+                    values: worst(rows, &|r| r.p99_ms),
+                    ..line("p99, worst second", "#7d3c98", &|r| r.p99_ms)
+                },
                 dashed("target", "#666", &|_| target_ms),
             ],
         },
@@ -85,12 +88,21 @@ fn panels(rows: &[Row], target_ms: f64) -> Vec<Panel> {
     ]
 }
 
+/// Seconds that share one point.
+fn stretch(rows: &[Row]) -> usize {
+    rows.len().div_ceil(POINTS).max(1)
+}
+
 /// Means of equal stretches, at most `POINTS` of them.
 fn thin(rows: &[Row], value: &dyn Fn(&Row) -> f64) -> Vec<f64> {
-    let stretch = rows.len().div_ceil(POINTS).max(1);
-    rows.chunks(stretch)
-        .map(|chunk| chunk.iter().map(value).sum::<f64>() / chunk.len() as f64)
-        .collect()
+    let mean = |chunk: &[Row]| chunk.iter().map(value).sum::<f64>() / chunk.len() as f64;
+    rows.chunks(stretch(rows)).map(mean).collect()
+}
+
+/// The worst of each stretch, so that averaging hides no spike.
+fn worst(rows: &[Row], value: &dyn Fn(&Row) -> f64) -> Vec<f64> {
+    let worst = |chunk: &[Row]| chunk.iter().map(value).fold(0.0, f64::max);
+    rows.chunks(stretch(rows)).map(worst).collect()
 }
 
 fn draw_panel(svg: &mut String, panel: &Panel, top: f64, seconds: usize, turn_s: u32) {
@@ -161,7 +173,7 @@ fn draw_line(
         let _ = write!(points, "{:.1},{:.1} ", x_of(second), y_of(*value));
     }
     let _ = writeln!(svg, "<polyline points=\"{}\" {stroke}/>", points.trim_end());
-    let x = WIDTH - RIGHT - 110.0 * (index as f64 + 1.0);
+    let x = WIDTH - RIGHT - 150.0 * (index as f64 + 1.0);
     let y = top - 12.0;
     let _ = writeln!(
         svg,

@@ -168,6 +168,10 @@ impl World<'_> {
             true_inside,
         };
         self.answer = self.law.decide(&asked);
+        if self.policy.mode == Mode::Paused {
+            // usher's law knows; the others are stopped by hand.
+            self.answer.release = 0;
+        }
         self.meter.next_second();
     }
 
