@@ -3,10 +3,10 @@
 use usher_base::{Clock, Epoch, ReservationId, SystemClock, Timestamp};
 use usher_booking::orders::{NewOrder, OrderState, Refusal, order_id};
 use usher_booking::payments::Money;
-use usher_booking::pg::{MAX_BATCH_JOBS, Recorded, record};
+use usher_booking::pg::{MAX_BATCH_JOBS, Recorded, epoch, inventory_state, record};
 use uuid::Uuid;
 
-use crate::shop::{Shop, TIER_CAPACITY, fan, price, select};
+use crate::shop::{Shop, TIER_CAPACITY, eventually, fan, price, select};
 
 fn order(shop: &Shop, n: u8, seats: &[u32], standing: u32) -> NewOrder {
     let priced = price(&select(seats, standing)).unwrap();
@@ -150,4 +150,42 @@ async fn what_was_answered_once_is_answered_again() {
     rival.reservation = batch[0].reservation;
     let answer = record(&shop.pool, &[rival]).await;
     assert_eq!(answer, [Recorded::Refused(Refusal::HoldBusy)]);
+}
+
+/// A rebuild reads what Postgres has after the epoch was raised. So an order
+/// that is being written under the old epoch must be in before, or not at all.
+#[tokio::test]
+async fn the_epoch_is_not_raised_past_an_order_that_is_being_written() {
+    let shop = Shop::open().await;
+    assert_eq!(
+        record(&shop.pool, &[order(&shop, 1, &[1], 0)]).await,
+        [Recorded::New]
+    );
+    let mut blocker = shop.pool.begin().await.unwrap();
+    sqlx::raw_sql("SELECT * FROM fan_bought FOR UPDATE")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    let mut second = order(&shop, 1, &[2], 0);
+    second.id = order_id(shop.event, fan(1), "key 2");
+    let pool = shop.pool.clone();
+    let writing = tokio::spawn(async move { record(&pool, &[second]).await });
+    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    eventually("the order waits for the fan's row", async || {
+        shop.count(blocked).await == 1
+    })
+    .await;
+
+    let pool = shop.pool.clone();
+    let raising = tokio::spawn(async move { epoch::raise(&pool, Epoch(1), "test").await });
+    eventually("the raise waits for the order", async || {
+        shop.count(blocked).await == 2 || raising.is_finished()
+    })
+    .await;
+    assert!(!raising.is_finished(), "raised past an order being written");
+    blocker.rollback().await.unwrap();
+    assert_eq!(writing.await.unwrap(), [Recorded::New]);
+    assert_eq!(raising.await.unwrap().unwrap(), Some(Epoch(2)));
+    let live = inventory_state(&shop.pool, shop.event).await.unwrap();
+    assert_eq!(live.len(), 2);
 }
