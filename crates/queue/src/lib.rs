@@ -9,6 +9,7 @@
 mod bitmap;
 mod board;
 mod boards;
+mod changes;
 pub mod draw;
 mod error;
 mod keys;
@@ -20,18 +21,17 @@ mod presence;
 mod reply;
 mod scripts;
 mod token;
+pub mod wait;
 
 pub use bitmap::Bitmap;
 pub use board::Board;
-pub use boards::{
-    Boards, Changes, Cursor, EndedSessions, EventBoard, EventState, LaneBoard, Moved, SessionEnd,
-    Totals,
-};
+pub use boards::{Boards, EventBoard, EventState, LaneBoard, Totals};
+pub use changes::{Changes, Cursor, EndedSessions, Moved, SessionEnd};
 pub use error::{ClaimError, FreezeError, JoinError, LeaderError, ReleaseError, TransferError};
 pub use line::{
-    Departed, EdgeId, Ended, HERE_FADES_AFTER, JoinOrder, Joined, LeaseToken, Line, LineSettings,
-    MAX_FANS_PER_LOOKUP, MAX_LANES, MAX_NUMBERS_PER_RELEASE, Mode, OldPlace, ReleaseOrder,
-    Released, ReleasedFan, Room, SWEEP_AT_MOST, Snapshot, Swept, Was,
+    Departed, EdgeId, Ended, HERE_FADES_AFTER, JoinOrder, Joined, LaneNews, LeaseToken, Line,
+    LineSettings, MAX_FANS_PER_LOOKUP, MAX_LANES, MAX_NUMBERS_PER_RELEASE, Mode, OldPlace, Outline,
+    ReleaseOrder, Released, ReleasedFan, Room, SWEEP_AT_MOST, Snapshot, Swept, Was,
 };
 pub use phase::{Ordering, Phase, PhaseRefused, Schedule};
 pub use place::{EndReason, Place, Session, SessionId};

@@ -23,7 +23,7 @@ scripts! {
     LEAD "lead",
     RELEASE "release",
     FORGET "forget",
-    PASSES "passes",
+    ANNOUNCE "announce",
     SWEEP "sweep",
     CONFIGURE "configure",
     BOARD "board",

@@ -10,6 +10,7 @@ use crate::error::{LeaderError, ReleaseError};
 use crate::keys;
 use crate::reply::{Read, Reply, unexpected};
 use crate::scripts;
+use crate::wait::Forecast;
 
 /// Numbers that one release, or one giving-up, may name.
 pub const MAX_NUMBERS_PER_RELEASE: usize = 200;
@@ -47,6 +48,15 @@ pub struct Released {
 pub struct ReleasedFan {
     pub number: Number,
     pub fan: FanId,
+}
+
+/// What a leader says of one lane each tick.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneNews {
+    pub lane: Lane,
+    /// How many fans may pass the lane at once while it is empty.
+    pub passes: u32,
+    pub forecast: Forecast,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -180,23 +190,27 @@ impl Line {
         }
     }
 
-    /// How many fans may pass each lane at once while it is empty, until changed.
-    pub async fn set_passes(
+    /// Says what holds of each lane until the next tick: the edges read it with
+    /// the board.
+    pub async fn announce(
         &self,
         event: EventId,
         lease: &LeaseToken,
-        passes: &[(Lane, u32)],
+        lanes: &[LaneNews],
     ) -> Result<(), LeaderError> {
         let mut call = self
-            .call(&scripts::PASSES, event)
+            .call(&scripts::ANNOUNCE, event)
             .key(keys::leader(event))
             .arg(lease.0.as_str());
-        for (lane, count) in passes {
-            call = call.arg(lane.as_str()).arg(*count);
+        for news in lanes {
+            call = call
+                .arg(news.lane.as_str())
+                .arg(news.passes)
+                .arg(news.forecast.to_string());
         }
         let mut reply: Reply = call.run().await?;
         match reply.word()?.as_str() {
-            "set" => Ok(()),
+            "announced" => Ok(()),
             "not_leader" => Err(LeaderError::NotLeader),
             other => Err(unexpected(other).into()),
         }

@@ -22,7 +22,8 @@ pub use fans::{JoinOrder, Joined, MAX_FANS_PER_LOOKUP, OldPlace};
 pub use here::{EdgeId, HERE_FADES_AFTER, Snapshot};
 pub use lanes::Outline;
 pub use leader::{
-    LeaseToken, MAX_NUMBERS_PER_RELEASE, ReleaseOrder, Released, ReleasedFan, SWEEP_AT_MOST, Swept,
+    LaneNews, LeaseToken, MAX_NUMBERS_PER_RELEASE, ReleaseOrder, Released, ReleasedFan,
+    SWEEP_AT_MOST, Swept,
 };
 pub(crate) use memory::{Inside, LaneMemory};
 

@@ -136,16 +136,13 @@ async fn without_a_room_everybody_is_admitted_at_once() {
 #[tokio::test]
 async fn the_empty_line_is_passed_as_often_as_the_leader_said() {
     let room = Room::open().await;
-    let passes = [(room.lane.clone(), 2)];
-    let set = room.line.set_passes(room.event, &room.leader, &passes);
-    set.await.unwrap();
+    room.announce(2).await;
     for who in 1..=2 {
         let place = room.join(who).await.place;
         assert!(matches!(place, Place::Admitted { .. }), "{place:?}");
     }
     assert_eq!(room.join(3).await.place, waiting(3));
-    let set = room.line.set_passes(room.event, &room.leader, &passes);
-    set.await.unwrap();
+    room.announce(2).await;
     assert_eq!(room.join(4).await.place, waiting(4), "3 stands before 4");
 }
 

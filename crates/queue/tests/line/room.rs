@@ -5,12 +5,23 @@ use std::time::Duration;
 
 use usher_base::redis::{Redis, TimeSource, keys};
 use usher_base::{Epoch, EventId, FanId, Lane, Number, Timestamp};
+use usher_queue::wait::Forecast;
 use usher_queue::{
-    JoinError, JoinOrder, Joined, LeaseToken, Line, LineSettings, OldPlace, Phase, Place,
+    JoinError, JoinOrder, Joined, LaneNews, LeaseToken, Line, LineSettings, OldPlace, Phase, Place,
     ReleaseError, ReleaseOrder, Released, SCRIPTS,
 };
 
 pub const START: Timestamp = Timestamp::from_millis(1_795_255_200_000);
+pub const FORECAST: Forecast = Forecast {
+    short_rate: 2.5,
+    long_rate: 2.0,
+    deviation: 0.1,
+    presence: 0.75,
+    stragglers: 4.0,
+    returning: 0.003,
+    leaving: 0.0,
+    width: 1.0,
+};
 pub const BLOCK: Number = Number(1_000_000);
 
 pub struct Room {
@@ -156,6 +167,17 @@ impl Room {
             numbers: &numbers,
         };
         self.line.release(&order).await
+    }
+
+    /// A leader's tick that lets so many pass the empty line.
+    pub async fn announce(&self, passes: u32) {
+        let news = [LaneNews {
+            lane: self.lane.clone(),
+            passes,
+            forecast: FORECAST,
+        }];
+        let announced = self.line.announce(self.event, &self.leader, &news);
+        announced.await.unwrap();
     }
 
     pub async fn sweep(&self) -> usher_queue::Swept {
