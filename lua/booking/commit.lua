@@ -4,7 +4,7 @@
 -- ARGV 1 hold  2 fan  3 order  4 most orders committing
 -- Returns {'committing', record}; {'same', record} to a retry;
 --   {'busy', record} while another order has it; {'over', record} when this
---   very order was unpinned before; {'ended', record}; {'full'}; {'missing'}.
+--   order is decided already; {'ended', record}; {'full'}; {'missing'}.
 local refused = fence(META)
 if refused then
   return refused
@@ -24,7 +24,8 @@ end
 if h.state ~= 'h' then
   return { 'ended', pack(h) }
 end
-if h.order == order then
+-- A late duplicate must not pin the hold again: nobody would unpin it.
+if redis.call('HEXISTS', SOLD, order) == 1 then
   return { 'over', pack(h) }
 end
 if redis.call('ZCARD', COMMITTING) >= tonumber(ARGV[4]) then

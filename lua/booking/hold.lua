@@ -20,7 +20,6 @@ local seats, tiers = seat_list(ARGV[9]), tier_list(ARGV[10])
 local asked = tickets(seats, tiers)
 
 local reclaimed = reclaim(now, MAX_RECLAIMED)
-forget(now, 2)
 
 local known = find(id)
 if known then

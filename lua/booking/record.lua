@@ -11,8 +11,8 @@
 --   7 {e}:tiers       hash: tier -> places taken, '<tier>:cap' -> capacity
 --   8 {e}:committing  sorted set: '<order> <hold>' -> when the commit began
 --   9 {e}:closed      sorted set: ended hold -> when it ended
---  10 {e}:sold        hash: order -> 'fan;tickets;seats;tiers', or 'x' when
---                     its seats went back on sale
+--  10 {e}:sold        hash: decided order -> 'fan;tickets;seats;tiers'; 'x' when
+--                     its seats went back on sale; 'f' when it failed
 --  11 {e}:trail       stream of what happened
 -- Times are milliseconds since 1970.
 local META, SEATS, OWNER, HOLDS, DUE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -99,8 +99,25 @@ local function note(kind, id, h, now)
     string.format('%.0f', now), 'r', id, 'f', h.fan, 'o', h.order, 's', h.seats, 't', h.tiers)
 end
 
--- Writes an ended hold down, to be asked about for a while.
+-- Forgets up to `limit` ended holds: old ones, or the oldest when too many.
+local function forget(now, limit)
+  local ids
+  if redis.call('ZCARD', CLOSED) > MAX_CLOSED then
+    ids = redis.call('ZRANGE', CLOSED, 0, limit - 1)
+  else
+    local before = string.format('%.0f', now - KEEP_CLOSED_MS)
+    ids = redis.call('ZRANGEBYSCORE', CLOSED, '-inf', before, 'LIMIT', 0, limit)
+  end
+  if #ids > 0 then
+    redis.call('HDEL', HOLDS, unpack(ids))
+    redis.call('ZREM', CLOSED, unpack(ids))
+  end
+end
+
+-- Writes an ended hold down, to be asked about for a while; and, so that they
+-- never pile up, forgets twice as many.
 local function close(id, h, state, now)
+  forget(now, 2)
   h.state = state
   redis.call('ZREM', DUE, id)
   redis.call('HSET', HOLDS, id, pack(h))
@@ -133,19 +150,4 @@ local function reclaim(now, limit)
     give_back(id, find(id), 'e', now)
   end
   return #due
-end
-
--- Forgets up to `limit` ended holds: old ones, or the oldest when too many.
-local function forget(now, limit)
-  local ids
-  if redis.call('ZCARD', CLOSED) > MAX_CLOSED then
-    ids = redis.call('ZRANGE', CLOSED, 0, limit - 1)
-  else
-    local before = string.format('%.0f', now - KEEP_CLOSED_MS)
-    ids = redis.call('ZRANGEBYSCORE', CLOSED, '-inf', before, 'LIMIT', 0, limit)
-  end
-  if #ids > 0 then
-    redis.call('HDEL', HOLDS, unpack(ids))
-    redis.call('ZREM', CLOSED, unpack(ids))
-  end
 end

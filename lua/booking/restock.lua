@@ -15,7 +15,7 @@ if sold == 'x' then
   return { 'already' }
 end
 local h = find(id)
-if sold then
+if sold and sold ~= 'f' then
   local fan, _, seats, tiers = string.match(sold, '^(%x+);(%d+);([%d,]*);([%d:,]*)$')
   mark(seat_list(seats), 0)
   count(fan, seat_list(seats), tier_list(tiers), -1)

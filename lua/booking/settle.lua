@@ -13,7 +13,7 @@ local order, id, fan = ARGV[1], ARGV[2], ARGV[3]
 local seats, tiers = seat_list(ARGV[4]), tier_list(ARGV[5])
 redis.call('ZREM', COMMITTING, order .. ' ' .. id)
 local sold = redis.call('HGET', SOLD, order)
-if sold then
+if sold and sold ~= 'f' then
   return { sold == 'x' and 'over' or 'already' }
 end
 

@@ -12,6 +12,8 @@ end
 local now = now_ms(META)
 local order, id = ARGV[1], ARGV[2]
 redis.call('ZREM', COMMITTING, order .. ' ' .. id)
+-- Also when it was never pinned here: its commit may still be on the way.
+redis.call('HSETNX', SOLD, order, 'f')
 local h = find(id)
 if not h or h.state ~= 'c' or h.order ~= order then
   return { 'already' }

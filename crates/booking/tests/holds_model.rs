@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use usher_base::redis::{Script, TimeSource};
 use usher_booking::SCRIPTS;
 
-const CASES: u32 = 1500;
+const CASES: u32 = 3000;
 
 /// Plays random sequences until one disagrees, and says which.
 fn disagreement(scripts: &[&'static Script], max_shrink_iters: u32) -> Option<String> {
@@ -54,7 +54,6 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "count(fan, seats, tiers, 1)",
         "count(fan, seats, {}, 1)",
     ),
-    ("hold", "if owner == id then", "if true then"),
     (
         "hold",
         "has + asked > tonumber",
@@ -82,8 +81,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "redis.call('ZREM', DUE, id)\nredis.call('ZADD', C",
         "redis.call('ZADD', C",
     ),
-    ("commit", "if h.order == order then", "if false then"),
-    ("settle", "if sold then", "if sold == 'x' then"),
+    (
+        "commit",
+        "if redis.call('HEXISTS', SOLD, order) == 1",
+        "if false",
+    ),
+    (
+        "settle",
+        "if sold and sold ~= 'f' then",
+        "if sold == 'x' then",
+    ),
     ("settle", "count(fan, seats, tiers, 1)", ""),
     ("settle", "redis.call('HDEL', OWNER, unpack(seats))", ""),
     ("settle", "h.order == order and (h", "(h"),
@@ -96,11 +103,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "redis.call('HSET', SOLD, order, 'x')",
         "redis.call('HDEL', SOLD, order)",
     ),
-    (
-        "stock",
-        "by_status(seat_list(ARGV[1]), 0)",
-        "by_status(seat_list(ARGV[1]), 1)",
-    ),
+    ("stock", "found == 0 and free", "found == 1 and free"),
     (
         "sweep",
         "= reclaim(now, limit)",

@@ -13,7 +13,7 @@ use crate::inventory::{MAX_TICKETS_PER_ORDER, MAX_TIERS_PER_EVENT, SeatIndex};
 use crate::layout::{ImportError, Layout, import_value};
 
 /// Keeps sums of an order far from overflow.
-const MAX_PRICE_MINOR_UNITS: i64 = 100_000_000_00;
+const MAX_PRICE_MINOR_UNITS: i64 = 10_000_000_000;
 const MAX_TEXT_CHARS: usize = 5_000;
 const MAX_NAME_CHARS: usize = 120;
 const MAX_TIER_CAPACITY: u32 = 1_000_000;

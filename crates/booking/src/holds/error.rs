@@ -27,7 +27,7 @@ pub enum HoldError {
     Committing(Box<Hold>),
     #[error("This reservation cannot be extended again.")]
     NoExtensionLeft(Box<Hold>),
-    /// The order was unpinned before: it is a duplicate that came late.
+    /// The order is decided already: this is a duplicate that came late.
     #[error("This payment attempt is over; start a new one.")]
     OrderOver(Box<Hold>),
     #[error("Too many orders are being paid right now; try again in a moment.")]

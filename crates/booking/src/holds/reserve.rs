@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 use usher_base::redis::CallError;
-use usher_base::{FanId, ReservationId};
+use usher_base::{FanId, ReservationId, Timestamp};
 
 use super::{Hold, HoldError, HoldRequest, HoldTag, Holds};
 use crate::catalog::OnSale;
@@ -66,6 +66,11 @@ pub struct Alternatives {
 pub enum ReserveError {
     #[error(transparent)]
     Selection(#[from] BadSelection),
+    #[error("Tickets for this event are not on sale now.")]
+    NotOnSale {
+        /// `None`: the sale is over.
+        opens_at: Option<Timestamp>,
+    },
     #[error("Choose seats or ask for the best available ones, not both.")]
     SeatsTwice,
     #[error("This event has no section or price category of that name.")]
@@ -96,8 +101,13 @@ impl Holds {
         on_sale: &OnSale,
         fan: FanId,
         request: &ReserveRequest,
+        now: Timestamp,
         rng: &mut (impl Rng + Send),
     ) -> Result<Hold, ReserveError> {
+        if !on_sale.event.is_on_sale(now) {
+            let opens_at = on_sale.event.sale_from.filter(|from| now < *from);
+            return Err(ReserveError::NotOnSale { opens_at });
+        }
         let tiers = tiers_of(on_sale, request)?;
         match &request.best_available {
             None => {

@@ -50,6 +50,10 @@ impl Holds {
         for _ in 0..MAX_HOLD_CALLS {
             let reply = self.hold_once(event, request, rules).await?;
             if !reply.is("again") {
+                let outcome = reply.status().to_owned();
+                metrics::counter!("usher_hold_requests_total",
+                    "event" => event.to_string(), "outcome" => outcome)
+                .increment(1);
                 return held(request, rules, &reply);
             }
         }
@@ -144,6 +148,8 @@ impl Holds {
     pub async fn sweep(&self, event: EventId) -> Result<Swept, CallError> {
         let call = self.call(event, &scripts::SWEEP).arg(MAX_SWEPT_HOLDS);
         let (_, ended, more): (String, u32, u32) = call.run().await?;
+        metrics::counter!("usher_holds_swept_total", "event" => event.to_string())
+            .increment(ended.into());
         Ok(Swept {
             ended,
             more: more > 0,
@@ -151,7 +157,8 @@ impl Holds {
     }
 
     /// Blocks and unblocks seats and sets capacities while the sale goes on.
-    /// Returns the seats that are held or booked and so were not blocked.
+    /// Returns the seats that are held or booked and so were not blocked: the
+    /// caller asks again for them until none is left.
     pub async fn stock(
         &self,
         event: EventId,

@@ -28,6 +28,7 @@ pub struct Model {
     holds: BTreeMap<ReservationId, Entry>,
     /// `None`: went back on sale.
     sold: BTreeMap<OrderId, Option<SoldOrder>>,
+    failed: BTreeSet<OrderId>,
 }
 
 impl Model {
@@ -39,6 +40,7 @@ impl Model {
             blocked,
             holds: BTreeMap::new(),
             sold: BTreeMap::new(),
+            failed: BTreeSet::new(),
         }
     }
 
@@ -220,6 +222,7 @@ impl Model {
         fan: FanId,
         order: OrderId,
     ) -> Result<Pinned, HoldError> {
+        let decided = self.failed.contains(&order) || self.sold.contains_key(&order);
         let entry = self.of_fan(id, fan)?;
         let boxed = Box::new(entry.hold.clone());
         let same = entry.hold.order == Some(order);
@@ -229,7 +232,7 @@ impl Model {
                 repeated: true,
             }),
             ReservationStatus::Committing => Err(HoldError::Committing(boxed)),
-            ReservationStatus::Held if same => Err(HoldError::OrderOver(boxed)),
+            ReservationStatus::Held if decided => Err(HoldError::OrderOver(boxed)),
             ReservationStatus::Held => {
                 entry.hold.order = Some(order);
                 entry.hold.attempts += 1;
@@ -273,6 +276,7 @@ impl Model {
     }
 
     pub fn unpin(&mut self, order: OrderId, id: ReservationId, then: Unpin) -> Unpinned {
+        self.failed.insert(order);
         let pinned = self.holds.get_mut(&id).filter(|e| {
             e.hold.order == Some(order) && e.hold.status == ReservationStatus::Committing
         });
@@ -321,10 +325,10 @@ impl Model {
         let statuses: Vec<_> = unblock.iter().map(|s| (*s, self.status(*s))).collect();
         let mut busy = Vec::new();
         for seat in block {
-            if self.status(*seat) == SeatStatus::Available {
-                self.blocked.insert(*seat);
-            } else {
-                busy.push(*seat);
+            match self.status(*seat) {
+                SeatStatus::Available => drop(self.blocked.insert(*seat)),
+                SeatStatus::Held | SeatStatus::Booked => busy.push(*seat),
+                SeatStatus::Blocked => {}
             }
         }
         for (seat, status) in statuses {

@@ -11,7 +11,7 @@ use proptest::sample::subsequence;
 use proptest::test_runner::TestCaseError;
 use redis::cmd;
 use usher_base::redis::keys::of_event;
-use usher_base::{EventId, FanId, OrderId, ReservationId};
+use usher_base::{EventId, FanId, ReservationId};
 use usher_booking::holds::{HoldRequest, HoldRules, HoldTag, SoldOrder, Stock, Unpin};
 use usher_booking::inventory::{SeatIndex, SeatStatus, Selection, TierIndex};
 
@@ -61,14 +61,14 @@ pub enum Step {
         order: u128,
     },
     Settle {
-        order: u128,
+        nth: usize,
     },
     Unpin {
-        order: u128,
+        nth: usize,
         back_ms: Option<u64>,
     },
     Restock {
-        order: u128,
+        nth: usize,
     },
     Stock {
         block: Vec<SeatIndex>,
@@ -101,13 +101,20 @@ fn halves(range: std::ops::Range<u64>) -> impl Strategy<Value = u64> + Clone {
 }
 
 /// A hold and its fan, seldom another fan.
-fn a_fans_hold() -> impl Strategy<Value = (u128, u128)> + Clone {
+fn a_fans_hold(holds: u128) -> impl Strategy<Value = (u128, u128)> + Clone {
     let whose = |id: u128, stranger: bool| (id, (id + u128::from(stranger)) % 2);
-    (0u128..5, proptest::bool::weighted(0.05)).prop_map(move |(id, other)| whose(id, other))
+    (0..holds, proptest::bool::weighted(0.05)).prop_map(move |(id, other)| whose(id, other))
 }
 
+/// Few holds, so that much happens to each, or more, so that they meet.
 pub fn sequences() -> impl Strategy<Value = Vec<Step>> {
-    let (mine, paid) = (a_fans_hold(), 0u128..8);
+    prop_oneof![steps(1), steps(2), steps(3), steps(6)]
+}
+
+fn steps(holds: u128) -> impl Strategy<Value = Vec<Step>> {
+    let (mine, paid) = (a_fans_hold(holds), 0u128..12);
+    // Of the orders so far, counted from the last.
+    let nth = prop_oneof![2 => Just(0usize), 3 => 1usize..12];
     let tag = prop_oneof![9 => Just(0u8), 1 => Just(1u8)];
     let hold = (mine.clone(), selections(), halves(1..24), tag);
     let hold = hold.prop_map(|((id, fan), selection, ttl_ms, tag)| Step::Hold {
@@ -122,11 +129,11 @@ pub fn sequences() -> impl Strategy<Value = Vec<Step>> {
         2 => (mine.clone(), 0u8..3).prop_map(|((id, fan), tag)| Step::Extend { id, fan, tag }),
         2 => mine.clone().prop_map(|(id, fan)| Step::Release { id, fan }),
         1 => mine.clone().prop_map(|(id, _)| Step::Cancel { id }),
-        6 => (mine, paid.clone()).prop_map(|((id, fan), order)| Step::Commit { id, fan, order }),
-        3 => paid.clone().prop_map(|order| Step::Settle { order }),
-        3 => (paid.clone(), proptest::option::weighted(0.8, halves(1..18)))
-            .prop_map(|(order, back_ms)| Step::Unpin { order, back_ms }),
-        1 => paid.prop_map(|order| Step::Restock { order }),
+        6 => (mine, paid).prop_map(|((id, fan), order)| Step::Commit { id, fan, order }),
+        3 => nth.clone().prop_map(|nth| Step::Settle { nth }),
+        3 => (nth.clone(), proptest::option::weighted(0.8, halves(1..18)))
+            .prop_map(|(nth, back_ms)| Step::Unpin { nth, back_ms }),
+        1 => nth.prop_map(|nth| Step::Restock { nth }),
         1 => (some_seats(), some_seats())
             .prop_map(|(block, unblock)| Step::Stock { block, unblock }),
         1 => Just(Step::Sweep),
@@ -135,8 +142,8 @@ pub fn sequences() -> impl Strategy<Value = Vec<Step>> {
     vec(step, 1..100)
 }
 
-/// Which hold an order is about: fixed by its first commit.
-type Orders = BTreeMap<OrderId, SoldOrder>;
+/// Which hold an order is about: fixed by its first commit. The last is last.
+type Orders = Vec<SoldOrder>;
 
 pub async fn play(world: &World, event: EventId, steps: &[Step]) -> Result<(), TestCaseError> {
     let stock = Stock {
@@ -220,11 +227,11 @@ async fn take(
             model.advance(now);
             Ok(())
         }
-        Step::Settle { order: n } | Step::Unpin { order: n, .. } | Step::Restock { order: n } => {
-            let Some(known) = orders.get(&order(n)).cloned() else {
-                return Ok(());
-            };
-            decide(world, event, model, &known, step).await
+        Step::Settle { nth } | Step::Unpin { nth, .. } | Step::Restock { nth } => {
+            match orders.iter().rev().nth(nth) {
+                Some(order) => decide(world, event, model, order, step).await,
+                None => Ok(()),
+            }
         }
     }
 }
@@ -237,12 +244,14 @@ async fn commit(
     (id, who, n): (ReservationId, FanId, u128),
 ) -> Result<(), TestCaseError> {
     let order = order(n);
-    if orders.get(&order).is_some_and(|o| o.reservation != id) {
+    let known = orders.iter().find(|known| known.order == order);
+    if known.is_some_and(|known| known.reservation != id) {
         return Ok(());
     }
+    let is_new = known.is_none();
     let pinned = world.holds.commit(event, id, who, order).await;
-    if let Ok(pinned) = &pinned {
-        orders.entry(order).or_insert_with(|| SoldOrder {
+    if let (Ok(pinned), true) = (&pinned, is_new) {
+        orders.push(SoldOrder {
             order,
             reservation: id,
             fan: who,
