@@ -2,7 +2,7 @@
 //! is let in twice and no revoked token comes alive.
 
 use sqlx::postgres::PgRow;
-use usher_base::{EventId, Timestamp};
+use usher_base::{EventId, FanId, Timestamp};
 
 use super::columns::{fan, number, text, time};
 use super::{Store, StoreError};
@@ -53,12 +53,30 @@ impl Store {
         .bind(since.to_datetime())
         .fetch_all(&self.pool)
         .await?;
-        let read = |row: &PgRow| -> Result<_, StoreError> {
-            let (lane, reason) = (text(row, "lane")?, text(row, "reason")?);
-            let (number, fan) = (number(row, "number")?, fan(row, "fan_id")?);
-            let ended = Ended::new(event, fan, number, lane, reason);
-            Ok((time(row, "at")?, ended))
-        };
-        rows.iter().map(read).collect()
+        rows.iter().map(|row| ended_row(event, row)).collect()
     }
+
+    /// What ended for this fan, in order of time.
+    pub(super) async fn ended_of(
+        &self,
+        event: EventId,
+        fan: FanId,
+    ) -> Result<Vec<(Timestamp, Ended)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT at, lane, number, fan_id, reason FROM ended_sessions
+             WHERE event_id = $1 AND fan_id = $2 ORDER BY at",
+        )
+        .bind(event.uuid())
+        .bind(&fan.bytes()[..])
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| ended_row(event, row)).collect()
+    }
+}
+
+fn ended_row(event: EventId, row: &PgRow) -> Result<(Timestamp, Ended), StoreError> {
+    let (lane, reason) = (text(row, "lane")?, text(row, "reason")?);
+    let (number, fan) = (number(row, "number")?, fan(row, "fan_id")?);
+    let ended = Ended::new(event, fan, number, lane, reason);
+    Ok((time(row, "at")?, ended))
 }

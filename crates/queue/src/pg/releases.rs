@@ -128,6 +128,17 @@ impl Store {
         Ok(())
     }
 
+    /// Takes back a release that was written down and then refused by Redis, so
+    /// that the record tells only of what happened.
+    pub async fn strike_release(&self, event: EventId, sequence: u64) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM releases WHERE event_id = $1 AND sequence = $2")
+            .bind(event.uuid())
+            .bind(sequence.cast_signed())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// The highest sequence ever written for the event; 0 before the first.
     pub async fn last_sequence(&self, event: EventId) -> Result<u64, StoreError> {
         let query = "SELECT coalesce(max(sequence), 0) FROM releases WHERE event_id = $1";

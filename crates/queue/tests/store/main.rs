@@ -3,5 +3,7 @@
 
 mod draws;
 mod house;
+mod invites;
 mod lines;
 mod losses;
+mod record;
