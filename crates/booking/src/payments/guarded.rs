@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use usher_base::Clock;
 
 use super::breaker::Breaker;
-use super::{Answer, Charge, PaymentProvider, ProviderError, Report, retry};
+use super::{Answer, Charge, PaymentProvider, ProviderError, Report, Standing, retry};
 
 /// What is asked of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +67,9 @@ impl GuardedProvider {
 
     /// Every call is idempotent by order, so an unknown outcome is asked again.
     pub async fn call(&self, call: Call, charge: &Charge) -> Result<Report, ProviderError> {
+        if charge.money.amount == 0 {
+            return Ok(free(call));
+        }
         let started = Instant::now();
         let mut attempt = 1;
         loop {
@@ -136,5 +139,18 @@ impl GuardedProvider {
     fn breaker(&self) -> std::sync::MutexGuard<'_, Breaker> {
         // Plain numbers: whole even after a panic.
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nothing to pay: no provider has to be asked, and none would take it.
+fn free(call: Call) -> Report {
+    let standing = match call {
+        Call::Authorise | Call::Capture | Call::LookUp => Standing::Captured,
+        Call::Void => Standing::Voided,
+        Call::Refund => Standing::Refunded,
+    };
+    Report {
+        standing,
+        reference: None,
     }
 }

@@ -51,3 +51,13 @@ pub async fn take(pool: &PgPool, provider: &str, notice: &Notice) -> Result<Take
     tx.commit().await?;
     Ok(taken)
 }
+
+/// Forgets notices that no provider sends again: Stripe gives up after three
+/// days.
+pub async fn prune(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    let done =
+        sqlx::query("DELETE FROM provider_notices WHERE received_at < now() - interval '30 days'")
+            .execute(pool)
+            .await?;
+    Ok(done.rows_affected())
+}

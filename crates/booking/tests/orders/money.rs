@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use usher_booking::inventory::SeatStatus;
+use usher_booking::inventory::{SeatStatus, Selection};
 use usher_booking::orders::{CommitOutcome, OrderState};
 use usher_booking::payments::{Notice, PaymentState};
 use usher_booking::pg;
 use usher_booking::pg::notices::Taken;
 
-use crate::shop::{Shop, confirmed, eventually, fan};
+use crate::shop::{Shop, confirmed, eventually, fan, price};
 
 fn in_progress(outcome: &CommitOutcome) {
     assert!(
@@ -143,4 +143,22 @@ async fn a_refund_whose_reply_is_lost_is_finished_later() {
     let due = "SELECT count(*) FROM orders WHERE look_at IS NOT NULL";
     assert_eq!(shop.count(due).await, 0);
     shop.check_books().await;
+}
+
+#[tokio::test]
+async fn what_costs_nothing_is_confirmed_without_a_bank() {
+    let shop = Shop::open().await;
+    let hold = shop.hold(fan(1), &[7], 0).await;
+    let request = shop.request(fan(1), hold, "key", "none");
+    let free = |selection: &Selection| {
+        let mut priced = price(selection)?;
+        priced.items.iter_mut().for_each(|item| item.price = 0);
+        Some(priced)
+    };
+    let outcome = shop.orders.commit(request.clone(), free).await;
+    let receipt = confirmed(outcome.unwrap());
+    assert_eq!(receipt.total.amount, 0);
+    assert_eq!(shop.count("SELECT count(*) FROM test_payments").await, 0);
+    let cancelled = shop.orders.cancel(&receipt.order_number, "ada").await;
+    assert_eq!(cancelled.unwrap().state, OrderState::Refunded);
 }
