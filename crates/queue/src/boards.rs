@@ -4,19 +4,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
-use usher_base::redis::CallError;
 use usher_base::{EventId, Lane, Number, Timestamp};
 
 use crate::bitmap::Bitmap;
 use crate::board::Board;
 use crate::keys;
-use crate::line::{Line, Mode, Room};
-use crate::phase::{Ordering, Phase};
-use crate::reply::{Read, Reply, parsed};
+use crate::line::Line;
+use crate::reply::{Read, Reply};
 use crate::scripts;
+use crate::state::{EventState, commitment, event_state, field, read_meta};
 use crate::wait::Forecast;
 
 /// An event at one tick.
@@ -48,37 +46,6 @@ pub struct LaneBoard {
     pub commitment: Option<[u8; 32]>,
     /// As the leader announced it last.
     pub forecast: Option<Forecast>,
-}
-
-/// What is true of the event as a whole, as Redis has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventState {
-    pub phase: Phase,
-    pub mode: Mode,
-    pub ordering: Ordering,
-    pub room: Room,
-    pub grace: Duration,
-    /// What the operator says to everybody in line.
-    pub message: Option<String>,
-    /// No release before this, because fans are still coming back after a rebuild.
-    pub settle_until: Option<Timestamp>,
-    pub release_sequence: u64,
-    pub totals: Totals,
-}
-
-/// Since the event's memory was last rebuilt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub released: u64,
-    pub claimed: u64,
-    /// Sessions and admissions that are over.
-    pub ended: u64,
-    /// Missed claims that went back to their number.
-    pub put_back: u64,
-    /// Gave up their place while waiting.
-    pub left: u64,
-    /// Were given up after a long absence.
-    pub absent: u64,
 }
 
 impl EventBoard {
@@ -131,53 +98,6 @@ impl Line {
             state: event_state(&meta)?,
         })
     }
-}
-
-type Meta = HashMap<String, String>;
-
-fn read_meta(mut list: Reply) -> Read<Meta> {
-    let mut meta = Meta::new();
-    while !list.is_done() {
-        meta.insert(list.word()?, list.word()?);
-    }
-    Ok(meta)
-}
-
-fn field<T: std::str::FromStr>(meta: &Meta, name: &str) -> Read<Option<T>> {
-    meta.get(name).map(|text| parsed(text)).transpose()
-}
-
-fn commitment(meta: &Meta, lane: &Lane) -> Read<Option<[u8; 32]>> {
-    let Some(text) = meta.get(&format!("commitment:{lane}")) else {
-        return Ok(None);
-    };
-    let mut hash = [0; 32];
-    hex::decode_to_slice(text, &mut hash)
-        .map_err(|_| CallError::Shape("an unreadable commitment".to_owned()))?;
-    Ok(Some(hash))
-}
-
-fn event_state(meta: &Meta) -> Read<EventState> {
-    let count = |name: &str| Ok(field(meta, name)?.unwrap_or(0));
-    let time = |name: &str| Ok(field(meta, name)?.map(Timestamp::from_millis));
-    Ok(EventState {
-        phase: field(meta, "phase")?.unwrap_or(Phase::Draft),
-        mode: field(meta, "mode")?.unwrap_or(Mode::Auto),
-        ordering: field(meta, "ordering")?.unwrap_or(Ordering::Fifo),
-        room: field(meta, "room")?.unwrap_or(Room::On),
-        grace: Duration::from_millis(count("grace_ms")?),
-        message: meta.get("message").filter(|text| !text.is_empty()).cloned(),
-        settle_until: time("settle_until")?,
-        release_sequence: count("release_seq")?,
-        totals: Totals {
-            released: count("released")?,
-            claimed: count("claimed")?,
-            ended: count("ended")?,
-            put_back: count("put_back")?,
-            left: count("left")?,
-            absent: count("absent")?,
-        },
-    })
 }
 
 /// The newest board of each event on this node. One task an event refreshes it,

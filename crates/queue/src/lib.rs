@@ -20,12 +20,13 @@ mod place;
 mod presence;
 mod reply;
 mod scripts;
+mod state;
 mod token;
 pub mod wait;
 
 pub use bitmap::Bitmap;
 pub use board::Board;
-pub use boards::{Boards, EventBoard, EventState, LaneBoard, Totals};
+pub use boards::{Boards, EventBoard, LaneBoard};
 pub use changes::{Changes, Cursor, EndedSessions, Moved, SessionEnd};
 pub use error::{ClaimError, FreezeError, JoinError, LeaderError, ReleaseError, TransferError};
 pub use line::{
@@ -37,4 +38,5 @@ pub use phase::{Ordering, Phase, PhaseRefused, Schedule};
 pub use place::{EndReason, Place, Session, SessionId};
 pub use presence::{MAX_GRACE_MINUTES, Presence};
 pub use scripts::SCRIPTS;
+pub use state::{EventState, LaneDoor, Totals};
 pub use token::{ACCESS_TYP, AccessClaims, QUEUE_TOKEN_LIFETIME, QUEUE_TYP, QueueClaims};

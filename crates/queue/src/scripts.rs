@@ -28,6 +28,7 @@ scripts! {
     CONFIGURE "configure",
     BOARD "board",
     CHANGES "changes",
+    STATE "state",
     HERE "here",
     EDGES "edges",
     FREEZE "freeze",

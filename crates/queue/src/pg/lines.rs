@@ -8,6 +8,7 @@ use super::columns::{count, maybe_time, number, seconds, text, to_count, to_seco
 use super::{Store, StoreError};
 use crate::line::LineSettings;
 use crate::phase::{Phase, Schedule};
+use crate::state::{LaneDoor, setup_fields};
 
 #[derive(Clone, Debug)]
 pub struct NewLine {
@@ -60,6 +61,22 @@ impl LineRow {
     pub fn lane_names(&self) -> Vec<Lane> {
         let names = self.lanes.iter().map(|of| of.setup.lane.clone());
         names.collect()
+    }
+
+    /// Settings, schedule, lanes and blocks as fields of the event's meta.
+    pub(super) fn to_fields(&self) -> Vec<(String, String)> {
+        let doors = self.lanes.iter().map(|of| LaneDoor {
+            lane: of.setup.lane.clone(),
+            needs_code: of.setup.needs_code,
+        });
+        let doors: Vec<_> = doors.collect();
+        let mut fields = self.settings.to_fields();
+        fields.extend(setup_fields(&self.schedule, &doors));
+        for lane in &self.lanes {
+            let name = format!("block:{}", lane.setup.lane);
+            fields.push((name, lane.block_end.to_string()));
+        }
+        fields
     }
 }
 

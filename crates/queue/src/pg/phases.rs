@@ -42,15 +42,9 @@ impl Store {
     /// Takes what Postgres says to Redis: each tick of the leader. A row that was
     /// read before a newer change is left aside.
     pub async fn mirror(&self, line: &Line, row: &LineRow) -> Result<(), StoreError> {
-        let mut fields = row.settings.to_fields();
+        let mut fields = row.to_fields();
         if row.phase != Phase::Drawing {
             fields.push(phase_field(row.phase));
-        }
-        for lane in &row.lanes {
-            fields.push((
-                format!("block:{}", lane.setup.lane),
-                lane.block_end.to_string(),
-            ));
         }
         if row.settings.ordering == Ordering::Lottery {
             fields.extend(self.draw_fields(row).await?);

@@ -14,6 +14,7 @@ use super::columns::{fan, number, text, time};
 use super::lines::LineRow;
 use super::{Store, StoreError};
 use crate::line::{Ended, Inside, LaneMemory, Line};
+use crate::phase::Phase;
 
 /// How long nobody is released, so that fans can come back first.
 pub const SETTLE_FOR: Duration = Duration::from_secs(30);
@@ -57,7 +58,10 @@ impl Store {
         let late = self.releases_since(event, earlier(now, recent)).await?;
         let fields = self.rebuilt_meta(&row).await?;
         let lanes = row.lane_names();
-        line.rebuild_event(event, &lanes, SETTLE_FOR, &fields)
+        // A line that never had fans waits for nobody.
+        let had_fans = !matches!(row.phase, Phase::Draft | Phase::Scheduled);
+        let settle_for = if had_fans { SETTLE_FOR } else { Duration::ZERO };
+        line.rebuild_event(event, &lanes, settle_for, &fields)
             .await?;
 
         let mut rebuilt = Rebuilt::default();
@@ -88,7 +92,8 @@ impl Store {
     /// The meta's fields, with a fresh block for each lane: what the lost memory
     /// gave out since its checkpoint is not known, so it all counts as given.
     async fn rebuilt_meta(&self, row: &LineRow) -> Result<Vec<(String, String)>, StoreError> {
-        let mut fields = row.settings.to_fields();
+        // Later fields win: the fresh blocks stand behind the old ones.
+        let mut fields = row.to_fields();
         let sequence = self.last_sequence(row.event).await?;
         fields.push(("release_seq".to_owned(), sequence.to_string()));
         for lane in &row.lanes {

@@ -35,6 +35,13 @@ async fn what_was_set_up_is_what_is_read() {
     assert_eq!((&row.settings, &row.schedule), (&settings, &schedule));
     let lanes: Vec<_> = row.lanes.iter().map(|of| of.setup.clone()).collect();
     assert_eq!(lanes, [LaneSetup::main(), presale]);
+    // An edge reads the same from Redis.
+    house.store.mirror(&house.line, &row).await.unwrap();
+    let state = house.line.state(house.event).await.unwrap();
+    assert_eq!(state.schedule, schedule);
+    assert_eq!(state.message.as_deref(), Some("Doors are late."));
+    let doors: Vec<_> = state.lanes.iter().map(|door| door.needs_code).collect();
+    assert_eq!(doors, [false, true]);
     assert_eq!(house.store.live_lines().await.unwrap(), [row]);
 }
 
