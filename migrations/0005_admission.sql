@@ -4,6 +4,8 @@
 CREATE TABLE admission_policies (
     event_id   uuid        PRIMARY KEY,
     policy     jsonb       NOT NULL,
+    -- Rises with every change, so that Redis never keeps an older one.
+    revision   bigint      NOT NULL DEFAULT 1,
     changed_at timestamptz NOT NULL DEFAULT now(),
     changed_by text        NOT NULL CHECK (char_length(changed_by) <= 100)
 );

@@ -1,4 +1,4 @@
-//! Admission's Redis keys. All are caches that somebody writes anew within
+//! Admission's Redis keys. All are copies that somebody writes anew within
 //! seconds, so none of them stands behind the fence.
 
 use usher_base::EventId;
@@ -7,6 +7,11 @@ use usher_base::redis::keys::of_event;
 /// JSON: the operator's policy, as Postgres has it.
 pub fn policy(event: EventId) -> String {
     of_event(event, "policy")
+}
+
+/// JSON: the law's memory, from which the next leader goes on.
+pub fn law(event: EventId) -> String {
+    of_event(event, "law")
 }
 
 /// JSON: what the leader says of the event, each second.

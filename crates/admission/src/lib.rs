@@ -6,6 +6,8 @@ pub mod control;
 pub mod sim;
 
 mod cache;
+mod decisions;
+mod gate;
 mod keys;
 pub mod leader;
 mod pg;
@@ -14,7 +16,9 @@ pub mod signals;
 mod status;
 mod stock;
 
+pub use decisions::decisions_between;
+pub use gate::{Gate, Permit, Refused};
 pub use leader::Leader;
-pub use policies::{Policies, PolicyChangeError};
+pub use policies::{MAX_CHANGES_PER_READ, Policies, PolicyChange, PolicyChangeError};
 pub use status::{Flow, Status};
 pub use stock::StockReport;

@@ -2,17 +2,18 @@
 //! Redis, where the leader reads it each tick. A pause is told to Redis first,
 //! because it must bite even when Postgres does not answer.
 
+use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use usher_base::EventId;
 use usher_base::redis::{CallError, Hint, HintKind, Redis};
+use usher_base::{EventId, Timestamp};
 use usher_queue::Line;
 
 use crate::control::{Mode, Policy, PolicyError};
 use crate::pg::policies as table;
 use crate::{cache, keys};
 
-/// The mirror is written anew by the leader long before it fades.
-const FADES_AFTER_SECONDS: u64 = 24 * 3600;
+/// Changes that one call returns at most.
+pub const MAX_CHANGES_PER_READ: u32 = 500;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyChangeError {
@@ -22,6 +23,24 @@ pub enum PolicyChangeError {
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     Redis(#[from] CallError),
+}
+
+/// One entry of the audit log.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PolicyChange {
+    pub at: Timestamp,
+    pub who: String,
+    /// `None` for the first.
+    pub before: Option<Policy>,
+    pub after: Policy,
+}
+
+/// A policy as Redis has it, with its revision in Postgres, so that of two who
+/// write it at once the later one stays.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Mirrored {
+    pub revision: u64,
+    pub policy: Policy,
 }
 
 #[derive(Clone)]
@@ -37,10 +56,20 @@ impl Policies {
 
     /// The policy set last; the default (auto) when none was.
     pub async fn get(&self, event: EventId) -> Result<Policy, sqlx::Error> {
-        Ok(table::read(&self.pool, event).await?.unwrap_or_default())
+        Ok(table::read(&self.pool, event).await?.policy)
     }
 
-    /// Puts a policy in force, with who said so.
+    /// Who changed it when, from what to what; the newest first.
+    pub async fn changes(
+        &self,
+        event: EventId,
+        at_most: u32,
+    ) -> Result<Vec<PolicyChange>, sqlx::Error> {
+        table::changes(&self.pool, event, at_most.min(MAX_CHANGES_PER_READ)).await
+    }
+
+    /// Puts a policy in force, with who said so. An error after a pause says that
+    /// the pause is not durable; it is in force nevertheless.
     pub async fn put(
         &self,
         event: EventId,
@@ -49,37 +78,39 @@ impl Policies {
     ) -> Result<(), PolicyChangeError> {
         policy.validate()?;
         if policy.mode == Mode::Paused {
-            self.mirror(event, policy).await?;
+            let known = mirrored(self.redis(), event).await?;
+            let ahead = Mirrored {
+                // What Postgres is about to give it, so that nobody takes it back meanwhile.
+                revision: known.map_or(1, |known| known.revision + 1),
+                policy: policy.clone(),
+            };
+            self.mirror(event, &ahead).await?;
         }
-        table::write(&self.pool, event, policy, who).await?;
-        self.mirror(event, policy).await?;
+        let written = table::write(&self.pool, event, policy, who).await?;
+        self.mirror(event, &written).await?;
         // A lost hint costs a tick.
         let kind = HintKind::Changed;
         let _ = self.redis().hint(Hint { event, kind }).await;
         Ok(())
     }
 
-    /// Writes Postgres's policy to Redis again, after a loss or for a new event.
+    /// Writes Postgres's policy to Redis where that has none or an older one: after
+    /// a loss, for a new event, or when two wrote at once.
     pub async fn restore(&self, event: EventId) -> Result<(), PolicyChangeError> {
-        let policy = self.get(event).await?;
-        Ok(cache::put(
-            self.redis(),
-            keys::policy(event),
-            &policy,
-            FADES_AFTER_SECONDS,
-        )
-        .await?)
+        let durable = table::read(&self.pool, event).await?;
+        let known = mirrored(self.redis(), event).await?;
+        if known.is_none_or(|known| known.revision < durable.revision) {
+            cache::keep(self.redis(), keys::policy(event), &durable).await?;
+        }
+        Ok(())
     }
 
-    async fn mirror(&self, event: EventId, policy: &Policy) -> Result<(), CallError> {
-        self.line.set_mode(event, mode_of(policy)).await?;
-        cache::put(
-            self.redis(),
-            keys::policy(event),
-            policy,
-            FADES_AFTER_SECONDS,
-        )
-        .await
+    /// The policy first and then the mode: the leader, who sets the mode by the
+    /// policy, must never find the new mode beside the old policy.
+    async fn mirror(&self, event: EventId, mirrored: &Mirrored) -> Result<(), CallError> {
+        cache::keep(self.redis(), keys::policy(event), mirrored).await?;
+        let mode = mode_of(&mirrored.policy);
+        self.line.set_mode(event, mode).await
     }
 
     fn redis(&self) -> &Redis {
@@ -97,6 +128,6 @@ pub(crate) fn mode_of(policy: &Policy) -> usher_queue::Mode {
 }
 
 /// The mirror as the leader reads it.
-pub(crate) async fn mirrored(redis: &Redis, event: EventId) -> Result<Option<Policy>, CallError> {
+pub(crate) async fn mirrored(redis: &Redis, event: EventId) -> Result<Option<Mirrored>, CallError> {
     cache::get(redis, keys::policy(event)).await
 }

@@ -30,9 +30,10 @@ impl StockReport {
         cache::get(redis, keys::stock(event)).await
     }
 
-    /// Nothing to be had, and nothing that could come back.
+    /// Nothing to be had, and nothing that could come back. A shop that never had
+    /// anything is not sold out: its inventory is still to come.
     pub fn is_sold_out(&self) -> bool {
-        self.free == 0 && self.held == 0
+        self.free == 0 && self.held == 0 && self.sold > 0
     }
 
     pub fn seats_per_order(&self) -> f64 {

@@ -17,7 +17,9 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
 
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    #[error("the setting `database_url` is not a Postgres address such as postgres://user:password@host:5432/name")]
+    #[error(
+        "the setting `database_url` is not a Postgres address such as postgres://user:password@host:5432/name"
+    )]
     Url,
     #[error("Postgres does not answer: {0}; start it, or correct `database_url`")]
     Unreachable(String),
@@ -40,7 +42,10 @@ fn options(url: &str) -> Result<PgConnectOptions, PostgresError> {
     let options = PgConnectOptions::from_str(url).map_err(|_| PostgresError::Url)?;
     Ok(options.application_name("usher").options([
         ("statement_timeout", STATEMENT_TIMEOUT),
-        ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+        (
+            "idle_in_transaction_session_timeout",
+            IDLE_IN_TRANSACTION_TIMEOUT,
+        ),
     ]))
 }
 
@@ -61,7 +66,9 @@ pub async fn open_connection(url: &str) -> Result<PgConnection, PostgresError> {
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(PostgresError::Unreachable(short(&error))),
-        Err(_) => Err(PostgresError::Unreachable("no connection within 5 seconds".into())),
+        Err(_) => Err(PostgresError::Unreachable(
+            "no connection within 5 seconds".into(),
+        )),
     }
 }
 
@@ -80,7 +87,10 @@ pub async fn check_schema(connection: &mut PgConnection) -> Result<(), PostgresE
             .await
             .map_err(|e| PostgresError::Unreachable(e.to_string()))?,
     };
-    let known: Vec<i64> = MIGRATIONS.iter().map(|migration| migration.version).collect();
+    let known: Vec<i64> = MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .collect();
     if applied.iter().any(|done| !known.contains(&done.version)) {
         return Err(PostgresError::Ahead);
     }

@@ -3,8 +3,8 @@
 //! that is shown (`seatmap`). Redis is fast and may forget; Postgres has the
 //! last word.
 
-pub mod failpoints;
 pub mod catalog;
+pub mod failpoints;
 pub mod holds;
 pub mod inventory;
 mod keys;

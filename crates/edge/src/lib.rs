@@ -1,2 +1,36 @@
-//! placeholder
+//! The edge: everything that speaks HTTP or WebSocket. Pages and API for fans
+//! and operators, streams that tell a place, limits against floods.
+//!
+//! `routes` is the map; `api` and `views` hold one file a noun; `live` is what
+//! this process knows of each event from one read a tick; `pages` are the view
+//! models and templates.
+
+mod address;
+mod answers;
+mod api;
+mod cookies;
+mod cross_site;
+mod desk;
+mod error;
+mod identity;
+mod limits;
+mod live;
+mod operators;
 pub mod pages;
+mod places;
+mod routes;
+mod shopping;
+mod state;
+mod views;
+mod waits;
+
+pub use address::TrustedProxies;
+pub use cookies::CookieJar;
+pub use desk::Desk;
+pub use limits::JoinLimit;
+pub use live::{Live, LiveOptions, run as run_live};
+pub use operators::OperatorKeys;
+pub use routes::router;
+pub use state::{
+    Edge, EdgeSettings, MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots,
+};

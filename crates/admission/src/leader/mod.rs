@@ -2,38 +2,60 @@
 //! event's lease and lets people in. The others stand by and take over within
 //! two seconds of its end; what a deposed leader still tries, Redis refuses.
 
+mod announce;
+mod claims;
+mod clerk;
+mod forecast;
 mod lanes;
+mod law;
+mod lease;
+mod release;
 mod round;
 mod seconds;
+mod sequence;
+mod tally;
 mod term;
+mod tidy;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use usher_base::redis::Redis;
 use usher_base::{Clock, EventId};
 use usher_queue::Line;
-use usher_queue::pg::{Recorder, Store};
+use usher_queue::pg::{LineRow, Recorder, Store};
 
-use crate::control::Tuning;
+use crate::control::{Controller, Tuning, TuningError};
 
-/// How often the list of events is looked at.
+pub(crate) use law::Kept;
+
+/// How often the events' settings are read.
 const DISCOVER_EVERY: Duration = Duration::from_secs(1);
+/// One reading takes no longer.
+const DISCOVER_WITHIN: Duration = Duration::from_secs(2);
 
-/// What leading needs.
+/// Leads this process's part of all events.
 pub struct Leader {
-    pub redis: Redis,
-    pub line: Line,
-    pub store: Store,
-    pub recorder: Recorder,
-    pub pool: PgPool,
-    pub clock: Arc<dyn Clock>,
-    pub tuning: Tuning,
+    redis: Redis,
+    line: Line,
+    store: Store,
+    recorder: Arc<Recorder>,
+    pool: PgPool,
+    clock: Arc<dyn Clock>,
+    tuning: Tuning,
+}
+
+/// An event that is led, or stood by for.
+struct Led {
+    /// The settings as Postgres had them last; dropped when the event is closed.
+    rows: watch::Sender<LineRow>,
+    task: JoinHandle<()>,
 }
 
 impl Leader {
@@ -42,16 +64,22 @@ impl Leader {
             redis: line.redis().clone(),
             line,
             store: Store::new(pool.clone()),
-            recorder: Recorder::start(pool.clone(), stop),
+            recorder: Arc::new(Recorder::start(pool.clone(), stop)),
             pool,
             clock,
             tuning: Tuning::default(),
         }
     }
 
-    /// Leads, or stands by for, every event that has not ended.
+    /// The same with other constants of the law (calibrated ones).
+    pub fn with_tuning(self, tuning: Tuning) -> Result<Self, TuningError> {
+        tuning.validate()?;
+        Ok(Self { tuning, ..self })
+    }
+
+    /// Leads, or stands by for, every event that is not closed.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let mut led: HashMap<EventId, JoinHandle<()>> = HashMap::new();
+        let mut led: HashMap<EventId, Led> = HashMap::new();
         let mut interval = tokio::time::interval(DISCOVER_EVERY);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -59,23 +87,47 @@ impl Leader {
                 _ = interval.tick() => {}
                 () = stop.cancelled() => break,
             }
-            led.retain(|_, task| !task.is_finished());
-            match self.store.live_lines().await {
-                Ok(lines) => {
-                    for line in lines {
-                        led.entry(line.event).or_insert_with(|| {
-                            let (leader, stop) = (Arc::clone(&self), stop.clone());
-                            tokio::spawn(term::serve(leader, line, stop))
-                        });
-                    }
-                }
+            led.retain(|_, one| !one.task.is_finished());
+            let read = self.store.live_lines();
+            let read = tokio::select! {
+                read = tokio::time::timeout(DISCOVER_WITHIN, read) => read,
+                () = stop.cancelled() => break,
+            };
+            match read {
+                Ok(Ok(lines)) => self.follow(&mut led, lines, &stop),
                 // Those known are led on without Postgres.
-                Err(error) => tracing::warn!(%error, "the list of events cannot be read"),
+                Ok(Err(error)) => tracing::warn!(%error, "the events' settings cannot be read"),
+                Err(_) => tracing::warn!("the events' settings were not read in time"),
             }
         }
-        for (_, task) in led {
+        for one in led.into_values() {
             // Each resigns its lease as it ends.
-            let _ = task.await;
+            let _ = one.task.await;
         }
+    }
+
+    fn follow(
+        self: &Arc<Self>,
+        led: &mut HashMap<EventId, Led>,
+        lines: Vec<LineRow>,
+        stop: &CancellationToken,
+    ) {
+        let live: HashSet<EventId> = lines.iter().map(|line| line.event).collect();
+        led.retain(|event, _| live.contains(event));
+        for line in lines {
+            if let Some(known) = led.get(&line.event) {
+                known.rows.send_replace(line);
+                continue;
+            }
+            let event = line.event;
+            let (rows, read_rows) = watch::channel(line);
+            let (leader, stop) = (Arc::clone(self), stop.clone());
+            let task = tokio::spawn(term::serve(leader, read_rows, stop));
+            led.insert(event, Led { rows, task });
+        }
+    }
+
+    fn new_law(&self) -> Controller {
+        Controller::new(self.tuning.clone()).expect("with_tuning takes valid constants only")
     }
 }

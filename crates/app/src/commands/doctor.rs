@@ -58,7 +58,14 @@ pub async fn run(config: &Config, role: Role) -> bool {
             }
         }
     }
-    println!("{}", if all_good { "Everything is well." } else { "Not ready to serve." });
+    println!(
+        "{}",
+        if all_good {
+            "Everything is well."
+        } else {
+            "Not ready to serve."
+        }
+    );
     all_good
 }
 
@@ -92,13 +99,21 @@ fn check_admin_key(config: &Config) -> Finding {
 fn check_files(config: &Config) -> Finding {
     let wanted = config.max_streams as u64 + FILES_BESIDE_STREAMS;
     match getrlimit(Resource::RLIMIT_NOFILE) {
-        Ok((soft, hard)) if hard < wanted => bad(
-            format!("{hard} may be open, but {} streams need {wanted}", config.max_streams),
-            format!("raise the limit (`ulimit -Hn {wanted}`, LimitNOFILE= in a unit) or lower `max_streams`"),
+        Ok((_, hard)) if hard < wanted => bad(
+            format!(
+                "{hard} may be open, but {} streams need {wanted}",
+                config.max_streams
+            ),
+            format!(
+                "raise the limit (`ulimit -Hn {wanted}`, LimitNOFILE= in a unit) or lower `max_streams`"
+            ),
         ),
         // The soft limit is raised to the hard one at every start.
         Ok((soft, hard)) => Good(format!("{soft} now, up to {hard}, {wanted} wanted")),
-        Err(error) => bad(format!("the limit cannot be read: {error}"), "check `ulimit -n`"),
+        Err(error) => bad(
+            format!("the limit cannot be read: {error}"),
+            "check `ulimit -n`",
+        ),
     }
 }
 
@@ -150,12 +165,23 @@ async fn ask_redis(config: &Config) -> redis::RedisResult<RedisAnswers> {
 fn judge_redis(config: &Config, answers: &RedisAnswers) -> Vec<(&'static str, Finding)> {
     let field = |name: &str| {
         let mut lines = answers.info.lines();
-        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::to_owned))
+        lines.find_map(|line| {
+            line.strip_prefix(name)?
+                .strip_prefix(':')
+                .map(str::to_owned)
+        })
     };
     let version = field("redis_version").unwrap_or_default();
-    let major: u32 = version.split('.').next().and_then(|v| v.parse().ok()).unwrap_or(0);
+    let major: u32 = version
+        .split('.')
+        .next()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(0);
     let version = if major < OLDEST_REDIS_MAJOR {
-        bad(format!("version {version} is too old"), "use Redis 7.0 or newer")
+        bad(
+            format!("version {version} is too old"),
+            "use Redis 7.0 or newer",
+        )
     } else {
         Good(format!("answers, version {version}"))
     };
@@ -163,7 +189,10 @@ fn judge_redis(config: &Config, answers: &RedisAnswers) -> Vec<(&'static str, Fi
         Good("noeviction".into())
     } else {
         bad(
-            format!("maxmemory-policy is {}: a full Redis would forget places", answers.policy),
+            format!(
+                "maxmemory-policy is {}: a full Redis would forget places",
+                answers.policy
+            ),
             "set `maxmemory-policy noeviction` in redis.conf",
         )
     };
@@ -174,7 +203,10 @@ fn judge_redis(config: &Config, answers: &RedisAnswers) -> Vec<(&'static str, Fi
     ];
     let has_replicas = field("connected_slaves").is_some_and(|count| count != "0");
     if config.redis_replicated || has_replicas {
-        findings.push(("redis replicas", judge_replicas(config, &answers.min_replicas)));
+        findings.push((
+            "redis replicas",
+            judge_replicas(config, &answers.min_replicas),
+        ));
     }
     findings
 }
@@ -182,7 +214,10 @@ fn judge_redis(config: &Config, answers: &RedisAnswers) -> Vec<(&'static str, Fi
 fn judge_replicas(config: &Config, min_replicas: &str) -> Finding {
     if !config.redis_replicated {
         let remedy = "set `redis_replicated = true`, so that a failover is noticed";
-        return bad("this Redis has replicas, but `redis_replicated` is false", remedy);
+        return bad(
+            "this Redis has replicas, but `redis_replicated` is false",
+            remedy,
+        );
     }
     if min_replicas == "0" {
         return bad(
@@ -205,7 +240,9 @@ fn judge_clock(ours: Duration, theirs: Duration) -> Finding {
 }
 
 fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 async fn check_postgres(config: &Config) -> Vec<(&'static str, Finding)> {
@@ -239,13 +276,19 @@ async fn ask_postgres(
     let (number, version, clock, fsync, commit): (i32, String, f64, String, String) =
         sqlx::query_as(ask).fetch_one(connection).await?;
     let version = if number < OLDEST_POSTGRES {
-        bad(format!("version {version} is too old"), "use Postgres 13 or newer")
+        bad(
+            format!("version {version} is too old"),
+            "use Postgres 13 or newer",
+        )
     } else {
         Good(format!("answers, version {version}"))
     };
     let durable = if fsync == "off" || commit == "off" {
         let remedy = "set fsync and synchronous_commit to on: a crash could lose paid orders";
-        bad(format!("fsync is {fsync}, synchronous_commit is {commit}"), remedy)
+        bad(
+            format!("fsync is {fsync}, synchronous_commit is {commit}"),
+            remedy,
+        )
     } else {
         Good("commits are on disk before they are confirmed".into())
     };

@@ -4,3 +4,14 @@ pub mod demo;
 pub mod doctor;
 pub mod healthcheck;
 pub mod serve;
+pub mod tools;
+
+use std::process::ExitCode;
+
+pub fn exit_code(good: bool) -> ExitCode {
+    if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

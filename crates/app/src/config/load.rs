@@ -111,7 +111,13 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let mut table = defaults.clone();
     if let Some(path) = &sources.file {
         for (key, value) in read_file(path)? {
-            set(&mut table, &defaults, &path.display().to_string(), &key, value)?;
+            set(
+                &mut table,
+                &defaults,
+                &path.display().to_string(),
+                &key,
+                value,
+            )?;
         }
     }
     for (name, text) in &sources.variables {
@@ -144,10 +150,11 @@ fn read_file(path: &PathBuf) -> Result<Table, ConfigError> {
         return Err(unreadable(too_large));
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    text.parse().map_err(|e: toml::de::Error| ConfigError::NotToml {
-        path: path.clone(),
-        problem: e.message().to_owned(),
-    })
+    text.parse()
+        .map_err(|e: toml::de::Error| ConfigError::NotToml {
+            path: path.clone(),
+            problem: e.message().to_owned(),
+        })
 }
 
 /// The key a variable sets, and its value, which `_FILE` has read from a file.
@@ -190,8 +197,13 @@ fn parse(defaults: &Table, name: &str, key: &str, text: &str) -> Result<Value, C
             Err(_) => Err(bad("it must be a whole number")),
         },
         Value::Array(_) => {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            Ok(Value::Array(parts.map(|part| Value::String(part.into())).collect()))
+            let parts = text
+                .split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty());
+            Ok(Value::Array(
+                parts.map(|part| Value::String(part.into())).collect(),
+            ))
         }
         _ => Ok(Value::String(text.to_owned())),
     }

@@ -102,10 +102,12 @@ impl Config {
         if !self.admin_api_key.is_empty() && self.admin_api_key.len() < MIN_ADMIN_KEY_CHARS {
             return refuse("admin_api_key", "it must have at least 24 characters");
         }
-        if self.payment_provider == PaymentProviderName::Stripe
-            && self.stripe_secret_key.is_empty()
+        if self.payment_provider == PaymentProviderName::Stripe && self.stripe_secret_key.is_empty()
         {
-            return refuse("stripe_secret_key", "payment_provider is stripe, which needs it");
+            return refuse(
+                "stripe_secret_key",
+                "payment_provider is stripe, which needs it",
+            );
         }
         Ok(())
     }

@@ -45,7 +45,10 @@ fn variables_win_over_the_file_and_the_file_over_the_defaults() {
 #[test]
 fn an_unknown_key_is_named_with_its_neighbour() {
     let said = sentence(&[("USHER_REDIS_ULR", "redis://x")]);
-    assert!(said.contains("`redis_ulr` (did you mean `redis_url`?)"), "{said}");
+    assert!(
+        said.contains("`redis_ulr` (did you mean `redis_url`?)"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -76,9 +79,15 @@ fn secrets_are_read_from_files_and_never_shown() {
         ("USHER_DATABASE_URL", "postgres://usher:hunter2@db/usher"),
     ])
     .unwrap();
-    assert_eq!(loaded.config.admin_api_key, "a-key-of-more-than-24-characters");
+    assert_eq!(
+        loaded.config.admin_api_key,
+        "a-key-of-more-than-24-characters"
+    );
     let shown = loaded.masked();
-    assert!(!shown.contains("hunter2") && !shown.contains("a-key-of"), "{shown}");
+    assert!(
+        !shown.contains("hunter2") && !shown.contains("a-key-of"),
+        "{shown}"
+    );
     assert!(shown.contains("postgres://usher:***@db/usher"), "{shown}");
 }
 

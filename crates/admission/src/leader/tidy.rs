@@ -1,0 +1,62 @@
+//! What is over, is taken away each second: missed claims go back to their
+//! number, sessions end, places of those who stayed away too long are given up.
+
+use usher_base::EventId;
+use usher_queue::{Ended, EventBoard, LeaseToken, MAX_NUMBERS_PER_RELEASE, Phase};
+
+use super::Leader;
+use super::round::LaneState;
+
+/// Sweeps in one second, when one did not take all that was due: 2,000 ends.
+const MAX_SWEEPS: usize = 20;
+/// Places given up after a long absence, in one second and lane.
+const MAX_FORGOTTEN: usize = MAX_NUMBERS_PER_RELEASE;
+
+/// Returns what ended for good, to be made durable.
+pub(super) async fn sweep(leader: &Leader, event: EventId, lanes: &[LaneState]) -> Vec<Ended> {
+    let lanes: Vec<_> = lanes.iter().map(|of| of.lane.clone()).collect();
+    let mut ended = Vec::new();
+    for _ in 0..MAX_SWEEPS {
+        match leader.line.sweep(event, &lanes).await {
+            Ok(swept) => {
+                let is_full = swept.is_full();
+                ended.extend(swept.ended);
+                if !is_full {
+                    break;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, %event, "the sweep failed");
+                break;
+            }
+        }
+    }
+    ended
+}
+
+pub(super) async fn forget_absent(
+    leader: &Leader,
+    event: EventId,
+    token: &LeaseToken,
+    board: &EventBoard,
+    lanes: &[LaneState],
+) {
+    // Only an open line moves, so only there does an absent fan keep others waiting.
+    if board.state.phase != Phase::Open {
+        return;
+    }
+    let grace = board.state.grace;
+    for (of, lane) in lanes.iter().zip(&board.lanes) {
+        let alive = lane.board.alive();
+        let absent = of.presence.absent(alive, grace, board.at, MAX_FORGOTTEN);
+        if absent.is_empty() {
+            continue;
+        }
+        match leader.line.forget(event, &of.lane, token, &absent).await {
+            Ok(fans) => {
+                tracing::info!(%event, count = fans.len(), "given up after a long absence");
+            }
+            Err(error) => tracing::debug!(%error, %event, "the absent stay for now"),
+        }
+    }
+}

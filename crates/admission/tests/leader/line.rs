@@ -1,0 +1,147 @@
+//! Who is let in, and who not yet: the absent, those who missed their claim, those
+//! who come to an empty line, everybody after a rebuild.
+
+use std::time::Duration;
+
+use usher_base::{Clock, Number, SystemClock};
+use usher_queue::{JoinOrder, Place};
+
+use crate::venue::{FAST, Venue, fan, manual, until};
+
+#[tokio::test]
+async fn the_absent_are_passed_over_and_served_when_they_are_back() {
+    let venue = Venue::open().await;
+    let numbers = venue.join(0, 1, 10).await;
+    let present: Vec<Number> = numbers.iter().copied().filter(|n| n.0 % 2 == 0).collect();
+    venue.connect(0, &present);
+    venue.put(manual(FAST)).await;
+    let leader = venue.lead().await;
+    venue.until_released(5).await;
+    venue.seconds(2).await;
+    for index in 1..=10 {
+        let is_called = matches!(venue.place(index).await, Place::Admitted { .. });
+        assert_eq!(is_called, index % 2 == 0, "fan {index}");
+    }
+    let status = venue.status().await.unwrap();
+    assert_eq!((status.waiting, status.present), (5, 0));
+    venue.connect(0, &numbers);
+    venue.until_released(10).await;
+    venue.assert_nobody_was_released_twice().await;
+    leader.stop().await;
+}
+
+#[tokio::test]
+async fn a_missed_claim_stands_at_its_own_number_and_is_called_again() {
+    let venue = Venue::open_on_test_time().await;
+    venue.crowd(3).await;
+    venue.put(manual(FAST)).await;
+    let leader = venue.lead().await;
+    venue.until_released(3).await;
+    venue.connect(0, &[]);
+    let later = SystemClock.now().plus(Duration::from_secs(91));
+    venue.set_test_time(later).await;
+    let back = Place::Waiting { number: Number(2) };
+    until("the fan is back", || async { venue.place(2).await == back }).await;
+    venue.connect(0, &[Number(2)]);
+    let called = || async {
+        matches!(
+            venue.place(2).await,
+            Place::Admitted {
+                number: Number(2),
+                ..
+            }
+        )
+    };
+    until("the fan is called again", called).await;
+    let totals = venue.board().await.state.totals;
+    assert_eq!((totals.released, totals.put_back), (4, 3));
+    leader.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_is_released_while_fans_come_back_after_a_rebuild() {
+    let venue = Venue::open_on_test_time().await;
+    venue.crowd(5).await;
+    venue.put(manual(FAST)).await;
+    let now = SystemClock.now();
+    let settled = now.plus(Duration::from_secs(30));
+    venue.set_meta("settle_until", settled.millis()).await;
+    let leader = venue.lead().await;
+    venue.until_led().await;
+    venue.seconds(3).await;
+    let status = venue.status().await.unwrap();
+    assert_eq!((status.released_total, status.present), (0, 5));
+    assert!(
+        status.reason.starts_with("Restored a moment ago"),
+        "{}",
+        status.reason
+    );
+    assert_eq!(status.rate_per_minute, 0.0);
+    venue.set_test_time(settled).await;
+    venue.until_released(5).await;
+    leader.stop().await;
+}
+
+#[tokio::test]
+async fn who_comes_to_an_empty_line_passes_at_once_but_not_above_the_rate() {
+    let venue = Venue::open().await;
+    venue.put(manual(300.0)).await;
+    let leader = venue.lead().await;
+    venue.until_led().await;
+    venue.seconds(1).await;
+    let mut passed = 0;
+    for index in 1..=30 {
+        let order = JoinOrder {
+            event: venue.event,
+            lane: &venue.lanes[0],
+            other_lanes: &[],
+            fan: fan(index),
+            generation: 0,
+            old_place: None,
+            again: false,
+        };
+        let joined = venue.line.join(&order).await.unwrap();
+        passed += u32::from(matches!(joined.place, Place::Admitted { .. }));
+    }
+    // 5 a second; the 30 may have met the end of one second and the next.
+    assert!((5..=10).contains(&passed), "{passed} of 30 passed at once");
+    venue.seconds(2).await;
+    let board = venue.board().await;
+    assert_eq!(
+        board.lanes[0].standing,
+        30 - u64::from(passed),
+        "nobody else: none is connected"
+    );
+    leader.stop().await;
+}
+
+#[tokio::test]
+async fn a_lane_may_be_added_while_the_event_runs() {
+    let venue = Venue::open().await;
+    venue.put(manual(FAST)).await;
+    let leader = venue.lead().await;
+    venue.until_led().await;
+    let setup = usher_queue::pg::LaneSetup {
+        lane: "access".parse().unwrap(),
+        weight: 1,
+        needs_code: false,
+    };
+    venue.store.put_lane(venue.event, &setup).await.unwrap();
+    let number = Number(1);
+    let order = JoinOrder {
+        event: venue.event,
+        lane: &setup.lane,
+        other_lanes: &venue.lanes,
+        fan: fan(1),
+        generation: 0,
+        old_place: None,
+        again: false,
+    };
+    // The leader leases the lane's numbers and then lets its fan pass.
+    let joined = || async {
+        let place = venue.line.join(&order).await.map(|joined| joined.place);
+        matches!(place, Ok(Place::Admitted { number: given, .. }) if given == number)
+    };
+    until("the new lane serves its fan", joined).await;
+    leader.stop().await;
+}

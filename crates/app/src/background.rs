@@ -1,0 +1,146 @@
+//! What a booking node does beside requests, each second: end holds that are
+//! due, finish orders that were left, publish what happened and what is left.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use usher_admission::StockReport;
+use usher_base::{Clock as _, EventId, SystemClock};
+use usher_booking::Relay;
+use usher_booking::holds::Holds;
+use usher_booking::orders::Orders;
+use usher_edge::Edge;
+use usher_queue::Line;
+
+use crate::events::Events;
+use crate::lifecycle::Lifecycle;
+
+const EVERY: Duration = Duration::from_secs(1);
+const TIDY_EVERY: Duration = Duration::from_secs(30);
+/// Rounds at once when one did not take all that was due.
+const MAX_ROUNDS: usize = 20;
+
+pub fn run_booking(
+    tasks: &TaskTracker,
+    events: &Arc<Events>,
+    orders: Arc<Orders>,
+    pool: Option<PgPool>,
+    line: &Line,
+    life: &Lifecycle,
+) {
+    let stop = &life.closing;
+    let holds = Holds::new(line.redis().clone());
+    let (known, sweeper) = (Arc::clone(events), holds.clone());
+    tasks.spawn(each_second(stop.clone(), move || {
+        sweep(Arc::clone(&known), sweeper.clone())
+    }));
+    let known = Arc::clone(events);
+    tasks.spawn(each_second(stop.clone(), move || {
+        reconcile(Arc::clone(&known), Arc::clone(&orders))
+    }));
+    let (known, redis) = (Arc::clone(events), line.redis().clone());
+    tasks.spawn(each_second(stop.clone(), move || {
+        report_stock(Arc::clone(&known), holds.clone(), redis.clone())
+    }));
+    if let Some(pool) = pool {
+        let relay = Arc::new(Relay {
+            pool,
+            redis: line.redis().clone(),
+        });
+        tasks.spawn(each_second(stop.clone(), move || {
+            publish(Arc::clone(&relay))
+        }));
+    }
+}
+
+async fn each_second<F: Future<Output = ()>>(stop: CancellationToken, work: impl Fn() -> F) {
+    let mut interval = tokio::time::interval(EVERY);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => work().await,
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn sweep(events: Arc<Events>, holds: Holds) {
+    for event in events.known() {
+        for _ in 0..MAX_ROUNDS {
+            match holds.sweep(event).await {
+                Ok(swept) if swept.more => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::debug!(%error, %event, "holds are not swept this time");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn reconcile(events: Arc<Events>, orders: Arc<Orders>) {
+    let known = events.known();
+    for _ in 0..MAX_ROUNDS {
+        match orders.reconcile(&known).await {
+            Ok(round) if round.is_full() => {}
+            Ok(_) => return,
+            Err(error) => return tracing::debug!(%error, "orders are not reconciled this time"),
+        }
+    }
+}
+
+async fn publish(relay: Arc<Relay>) {
+    for _ in 0..MAX_ROUNDS {
+        match relay.run_once().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return tracing::debug!(%error, "the outbox is not published this time"),
+        }
+    }
+}
+
+async fn report_stock(events: Arc<Events>, holds: Holds, redis: usher_base::redis::Redis) {
+    for event in events.known() {
+        if let Some(report) = stock_of(&events, &holds, event).await
+            && let Err(error) = report.publish(&redis, event).await
+        {
+            tracing::debug!(%error, %event, "the stock is not published this time");
+        }
+    }
+}
+
+async fn stock_of(events: &Events, holds: &Holds, event: EventId) -> Option<StockReport> {
+    let size = events.size(event)?;
+    let bits = holds.seats(event, size.seats).await.ok()??;
+    let places = holds.places_left(event, size.tiers).await.ok()?;
+    let sold = events.sold(event).await.ok()?;
+    let places_left: u64 = places.iter().map(|left| u64::from(*left)).sum();
+    let free = u64::from(bits.counts().available) + places_left;
+    Some(StockReport {
+        at: SystemClock.now(),
+        free,
+        held: size
+            .for_sale
+            .saturating_sub(free)
+            .saturating_sub(sold.tickets),
+        sold: sold.tickets,
+        orders_total: sold.orders,
+    })
+}
+
+/// Forgets addresses that are at rest, until the process drains.
+pub async fn tidy(edge: Arc<Edge>) {
+    let mut interval = tokio::time::interval(TIDY_EVERY);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => edge.join_limit.tidy(),
+            () = edge.draining.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! An event as a whole: catalog, line, inventory and policy together, which no
+//! library knows. Creating an event and restoring one after a loss of Redis are
+//! the same thing: writing into Redis what Postgres says.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use rand::Rng as _;
+use sqlx::PgPool;
+use usher_admission::{Policies, PolicyChangeError};
+use usher_base::redis::{CallError, Redis};
+use usher_base::{EventId, Timestamp};
+use usher_booking::catalog::{Catalog, DraftError, Event, EventDraft, pg as catalog_pg};
+use usher_booking::holds::{Holds, RebuildError};
+use usher_booking::pg::totals::{self, Totals};
+use usher_booking::pg::{InventoryError, inventory_state};
+use usher_queue::Line;
+use usher_queue::pg::{NewLine, Store as LineStore, StoreError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    #[error(transparent)]
+    Catalog(#[from] catalog_pg::CatalogError),
+    #[error(transparent)]
+    Line(#[from] StoreError),
+    #[error(transparent)]
+    Inventory(#[from] InventoryError),
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
+    #[error(transparent)]
+    Policy(#[from] PolicyChangeError),
+    #[error(transparent)]
+    Redis(#[from] CallError),
+    #[error("a newer restoration of the event is under way")]
+    Overtaken,
+}
+
+pub struct Events {
+    pool: PgPool,
+    redis: Redis,
+    line: Line,
+    lines: LineStore,
+    holds: Holds,
+    catalog: Catalog,
+    policies: Policies,
+    replicated: bool,
+    known: RwLock<BTreeMap<EventId, Size>>,
+}
+
+/// What there is to sell of one event.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    pub seats: u32,
+    pub tiers: u16,
+    /// Seats and standing places, without the blocked ones.
+    pub for_sale: u64,
+}
+
+impl Size {
+    fn of(event: &Event) -> Self {
+        Self {
+            seats: event.seat_count,
+            tiers: event.tier_count(),
+            for_sale: u64::from(event.places()).saturating_sub(event.blocked.len() as u64),
+        }
+    }
+}
+
+impl Events {
+    pub fn new(pool: PgPool, line: Line, catalog: Catalog, replicated: bool) -> Self {
+        let redis = line.redis().clone();
+        Self {
+            lines: LineStore::new(pool.clone()),
+            holds: Holds::new(redis.clone()),
+            policies: Policies::new(pool.clone(), line.clone()),
+            known: RwLock::default(),
+            pool,
+            redis,
+            line,
+            catalog,
+            replicated,
+        }
+    }
+
+    /// The events found by the last discovery.
+    pub fn known(&self) -> Vec<EventId> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.keys().copied().collect()
+    }
+
+    pub fn size(&self, event: EventId) -> Option<Size> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&event).copied()
+    }
+
+    pub async fn sold(&self, event: EventId) -> Result<Totals, sqlx::Error> {
+        totals::read(&self.pool, event).await
+    }
+
+    /// Reads from Postgres which events there are.
+    pub async fn discover(&self) -> Result<(), EventError> {
+        let events = catalog_pg::all(&self.pool).await?;
+        let ids = events
+            .into_iter()
+            .map(|event| (event.id, Size::of(&event)))
+            .collect();
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = ids;
+        Ok(())
+    }
+
+    /// Places that nobody has bought.
+    pub async fn left(&self, event: EventId) -> Result<u64, sqlx::Error> {
+        let for_sale = self.size(event).map_or(0, |size| size.for_sale);
+        Ok(for_sale.saturating_sub(self.sold(event).await?.tickets))
+    }
+
+    pub async fn slug(&self, event: EventId) -> Result<String, EventError> {
+        Ok(catalog_pg::get(&self.pool, event).await?.slug)
+    }
+
+    /// Creates an event from what an operator wrote, and opens its memory.
+    pub async fn create(
+        &self,
+        draft: EventDraft,
+        line: impl FnOnce(EventId) -> NewLine,
+        now: Timestamp,
+    ) -> Result<EventId, EventError> {
+        let draft = draft.check(EventId::new(now))?;
+        let event = draft.event.id;
+        catalog_pg::create(&self.pool, &draft).await?;
+        self.lines.create_line(&line(event)).await?;
+        self.restore(event, now).await?;
+        self.publish(event).await?;
+        self.discover().await?;
+        Ok(event)
+    }
+
+    /// Writes into Redis what Postgres knows of the event, and opens it.
+    pub async fn restore(&self, event: EventId, now: Timestamp) -> Result<(), EventError> {
+        if !self.redis.begin_rebuild(event).await? {
+            return Err(EventError::Overtaken);
+        }
+        let known = catalog_pg::get(&self.pool, event).await?;
+        let orders = inventory_state(&self.pool, event).await?;
+        let run = rand::rng().next_u64();
+        self.holds
+            .rebuild(event, &known.stock(), &orders, run)
+            .await?;
+        self.lines.rebuild(&self.line, event, now).await?;
+        self.policies.restore(event).await?;
+        self.redis.open_rebuilt(event, self.replicated).await?;
+        Ok(())
+    }
+
+    /// Shows all events to the roles without Postgres.
+    pub async fn publish_catalog(&self) -> Result<(), EventError> {
+        for event in self.known() {
+            self.publish(event).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, event: EventId) -> Result<(), EventError> {
+        let known = catalog_pg::get(&self.pool, event).await?;
+        let layout = match &known.layout_version {
+            Some(version) => catalog_pg::layout(&self.pool, version).await?,
+            None => None,
+        };
+        Ok(self.catalog.publish(&known, layout.as_ref()).await?)
+    }
+}

@@ -1,0 +1,201 @@
+//! Puts a role together: opens what it needs and nothing else, and starts what
+//! runs beside the requests.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use sqlx::PgPool;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use usher_admission::{Leader, Policies};
+use usher_base::redis::{Hints, Redis, Script, TimeSource};
+use usher_base::signing::{SigningKeys, VerifiedTokens};
+use usher_base::{Clock, SystemClock};
+use usher_booking::catalog::Catalog;
+use usher_booking::holds::Holds;
+use usher_booking::orders::Orders;
+use usher_booking::payments::{GuardedProvider, TestProvider};
+use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
+use usher_edge::{
+    CookieJar, Desk, Edge, EdgeSettings, JoinLimit, Live, LiveOptions, MAX_REMEMBERED_TOKENS,
+    OperatorKeys, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots, TrustedProxies,
+};
+use usher_queue::pg::Store as LineStore;
+use usher_queue::{EdgeId, Line};
+
+use crate::background;
+use crate::config::{Config, PaymentProviderName};
+use crate::events::Events;
+use crate::fence::{self, Fence};
+use crate::lifecycle::Lifecycle;
+use crate::postgres::{self, PostgresError};
+use crate::role::Role;
+
+/// A role that is ready to serve.
+pub struct Parts {
+    pub edge: Arc<Edge>,
+    /// Of roles with Postgres.
+    pub events: Option<Arc<Events>>,
+    /// What runs beside the requests; waited for when the process ends.
+    pub tasks: TaskTracker,
+}
+
+fn scripts() -> Vec<&'static Script> {
+    [usher_queue::SCRIPTS, usher_booking::SCRIPTS].concat()
+}
+
+pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::Result<Parts> {
+    let keys = config.signing_key_set()?;
+    let keys = SigningKeys::from_jwk_set(&keys, &config.public_url)
+        .context("the setting `signing_keys` is not usable")?;
+    let proxies = TrustedProxies::parse(&config.trusted_proxies)
+        .map_err(|problem| anyhow::anyhow!("the setting `trusted_proxies`: {problem}"))?;
+    let redis = open_redis(config).await?;
+    let line = Line::new(redis.clone());
+    let catalog = Catalog::new(redis.clone());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let tasks = TaskTracker::new();
+
+    let pool = match role.needs_postgres() {
+        true => Some(open_postgres(config).await?),
+        false => None,
+    };
+    let events = match &pool {
+        Some(pool) => Some(restore(config, pool, &line, &catalog, &clock, life, &tasks).await?),
+        None => {
+            redis
+                .follow_epoch()
+                .await
+                .context("Redis does not answer")?;
+            tasks.spawn(fence::follow(redis.clone(), life.closing.clone()));
+            None
+        }
+    };
+    let desk = match &pool {
+        Some(pool) if role.books() => Some(open_desk(config, pool, &line, &clock).await?),
+        _ => None,
+    };
+    if let (true, Some(events), Some(desk)) = (role.books(), &events, &desk) {
+        let orders = Arc::clone(&desk.orders);
+        background::run_booking(&tasks, events, orders, pool.clone(), &line, life);
+    }
+    if let (true, Some(pool)) = (role.leads(), &pool) {
+        let stop = life.draining.clone();
+        let leader = Leader::new(line.clone(), pool.clone(), Arc::clone(&clock), stop.clone());
+        tasks.spawn(Arc::new(leader).run(stop));
+    }
+    let edge = Arc::new(Edge {
+        settings: EdgeSettings {
+            public_url: config.public_url.clone(),
+            jar: CookieJar {
+                secure: config.public_url.starts_with("https://"),
+            },
+            proxies,
+        },
+        access_tokens: VerifiedTokens::new(MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS),
+        operators: OperatorKeys::new(&config.admin_api_key),
+        keys: Arc::new(keys),
+        holds: Holds::new(redis.clone()),
+        live: Arc::new(Live::default()),
+        join_limit: JoinLimit::new(config.joins_per_address_per_minute),
+        streams: StreamSlots::new(config.max_streams),
+        draining: life.draining.clone(),
+        clock,
+        redis,
+        line,
+        catalog,
+        desk,
+    });
+    let hints = Hints::listen(&config.redis_url)
+        .await
+        .context("Redis does not answer")?;
+    follow_events(&edge, hints, &tasks, life.closing.clone());
+    Ok(Parts {
+        edge,
+        events,
+        tasks,
+    })
+}
+
+async fn open_redis(config: &Config) -> anyhow::Result<Redis> {
+    let redis = Redis::new(&config.redis_url, &scripts(), TimeSource::Server)
+        .context("the setting `redis_url` is not a Redis address")?;
+    let ping = redis.command::<String>(redis::cmd("PING")).await;
+    ping.map_err(|error| {
+        anyhow::anyhow!(
+            "Redis does not answer at `redis_url`: {error}; start it, or correct the setting"
+        )
+    })?;
+    Ok(redis)
+}
+
+async fn open_postgres(config: &Config) -> Result<PgPool, PostgresError> {
+    let mut connection = postgres::open_connection(&config.database_url).await?;
+    postgres::check_schema(&mut connection).await?;
+    postgres::open_pool(&config.database_url, config.database_connections).await
+}
+
+/// Makes Redis's memory whole, and keeps watching it.
+async fn restore(
+    config: &Config,
+    pool: &PgPool,
+    line: &Line,
+    catalog: &Catalog,
+    clock: &Arc<dyn Clock>,
+    life: &Lifecycle,
+    tasks: &TaskTracker,
+) -> anyhow::Result<Arc<Events>> {
+    let replicated = config.redis_replicated;
+    let events = Events::new(pool.clone(), line.clone(), catalog.clone(), replicated);
+    let events = Arc::new(events);
+    let fence = Fence {
+        redis: line.redis().clone(),
+        pool: pool.clone(),
+        events: Arc::clone(&events),
+        clock: Arc::clone(clock),
+    };
+    fence.open().await?;
+    let stop = life.closing.clone();
+    tasks.spawn(async move { fence.watch(Arc::new(Notify::new()), stop).await });
+    Ok(events)
+}
+
+async fn open_desk(
+    config: &Config,
+    pool: &PgPool,
+    line: &Line,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Desk> {
+    let provider = match config.payment_provider {
+        PaymentProviderName::Test => Arc::new(TestProvider::new(pool.clone())),
+        PaymentProviderName::Stripe => {
+            anyhow::bail!("the payment provider `stripe` is not built in yet; use `test`")
+        }
+    };
+    let provider = GuardedProvider::new(provider, Arc::clone(clock));
+    // Its own connections, so that a batch never waits behind a reader.
+    let writer_pool = postgres::open_pool(&config.database_url, WRITER_CONNECTIONS).await?;
+    let writer = Writer::start(&writer_pool);
+    let redis = line.redis().clone();
+    Ok(Desk {
+        policies: Policies::new(pool.clone(), line.clone()),
+        lines: LineStore::new(pool.clone()),
+        orders: Orders::new(redis, pool.clone(), writer, provider, Arc::clone(clock)),
+        test_payments: config.payment_provider == PaymentProviderName::Test,
+    })
+}
+
+fn follow_events(edge: &Arc<Edge>, hints: Hints, tasks: &TaskTracker, stop: CancellationToken) {
+    let options = LiveOptions {
+        line: edge.line.clone(),
+        catalog: edge.catalog.clone(),
+        holds: edge.holds.clone(),
+        clock: Arc::clone(&edge.clock),
+        edge: EdgeId::random(&mut rand::rng()),
+        hints,
+    };
+    tasks.spawn(usher_edge::run_live(Arc::clone(&edge.live), options, stop));
+    let edge = Arc::clone(edge);
+    tasks.spawn(async move { background::tidy(edge).await });
+}

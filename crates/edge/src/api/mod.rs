@@ -1,0 +1,10 @@
+//! The HTTP interface, one file a noun; `routes` says which path leads where.
+
+pub mod admin;
+pub mod events;
+pub mod health;
+pub mod orders;
+pub mod queue;
+pub mod reservations;
+pub mod seatmap;
+pub mod stream;

@@ -1,0 +1,145 @@
+//! One event on this edge: its newest view, who is connected, and what ended.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::watch;
+use usher_admission::Status;
+use usher_base::redis::CallError;
+use usher_base::{EventId, FanId, Lane, Timestamp};
+use usher_booking::inventory::SeatBits;
+use usher_queue::{Changes, Cursor, EndedSessions, Line, Outline, Place, QueueClaims, SessionId};
+
+use super::connected::{Connected, Connection};
+use super::lookups::Lookups;
+use super::view::EventView;
+
+pub struct LiveEvent {
+    pub id: EventId,
+    pub lanes: Vec<Lane>,
+    pub opens_at: Option<Timestamp>,
+    pub(super) stock: watch::Sender<Option<Arc<StockView>>>,
+    pub(super) status: ArcSwapOption<Status>,
+    pub(super) view: watch::Sender<Option<Arc<EventView>>>,
+    pub(super) connected: Arc<Connected>,
+    lookups: Lookups,
+    over: Mutex<Over>,
+}
+
+/// What there is to be had, at one tick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockView {
+    pub at: Timestamp,
+    pub seats: SeatBits,
+    /// Places left in each standing tier.
+    pub places_left: Vec<u32>,
+}
+
+impl StockView {
+    pub fn free(&self) -> u64 {
+        let places = self.places_left.iter().map(|left| u64::from(*left));
+        u64::from(self.seats.counts().available) + places.sum::<u64>()
+    }
+}
+
+/// Moved places remembered; they are told for a minute, and streams act on it.
+const MAX_REMEMBERED_MOVES: usize = 100_000;
+
+/// What may no longer be honoured, read once a tick.
+#[derive(Default)]
+struct Over {
+    cursor: Cursor,
+    ended: EndedSessions,
+    /// The newest generation of places that moved to another device.
+    generations: HashMap<FanId, u32>,
+}
+
+impl LiveEvent {
+    pub(super) fn start(line: &Line, id: EventId, outline: Outline) -> Self {
+        Self {
+            id,
+            lanes: outline.lanes,
+            opens_at: outline.opens_at,
+            stock: watch::channel(None).0,
+            status: ArcSwapOption::empty(),
+            view: watch::channel(None).0,
+            connected: Arc::default(),
+            lookups: Lookups::start(line.clone(), id),
+            over: Mutex::default(),
+        }
+    }
+
+    /// The newest view; `None` until the first tick was read.
+    pub fn view(&self) -> Option<Arc<EventView>> {
+        self.view.borrow().clone()
+    }
+
+    /// Seats and standing places as of the last tick.
+    pub fn stock(&self) -> Option<Arc<StockView>> {
+        self.stock.borrow().clone()
+    }
+
+    pub fn watch_stock(&self) -> watch::Receiver<Option<Arc<StockView>>> {
+        self.stock.subscribe()
+    }
+
+    /// What the leader said last.
+    pub fn status(&self) -> Option<Arc<Status>> {
+        self.status.load_full()
+    }
+
+    pub fn watch(&self) -> watch::Receiver<Option<Arc<EventView>>> {
+        self.view.subscribe()
+    }
+
+    /// Counts a stream as presence until the guard is dropped.
+    pub fn connect(&self, claims: &QueueClaims) -> Option<Connection> {
+        let number = claims.number?;
+        Some(self.connected.open(&claims.lane, number))
+    }
+
+    /// Counts a poll as presence for a while.
+    pub fn polled(&self, claims: &QueueClaims, now: Timestamp) {
+        if let Some(number) = claims.number {
+            self.connected.polled(&claims.lane, number, now);
+        }
+    }
+
+    /// Asks Redis where one fan stands, together with others who ask now.
+    pub async fn look_up(&self, lane: &Lane, fan: FanId) -> Result<Place, CallError> {
+        self.lookups.place(lane, fan).await
+    }
+
+    pub fn has_ended(&self, session: &SessionId) -> bool {
+        self.over().ended.contains(session)
+    }
+
+    /// Whether the place moved to another device after this token was made.
+    pub fn was_moved(&self, claims: &QueueClaims) -> bool {
+        let over = self.over();
+        let newest = over.generations.get(&claims.sub);
+        newest.is_some_and(|newest| *newest > claims.generation)
+    }
+
+    pub(super) fn cursor(&self) -> Cursor {
+        self.over().cursor
+    }
+
+    pub(super) fn take_in(&self, changes: &Changes, cursor: Cursor, forget_before: Timestamp) {
+        let mut over = self.over();
+        over.cursor = cursor;
+        over.ended.take_in(&changes.ended);
+        over.ended.forget_before(forget_before);
+        if over.generations.len() > MAX_REMEMBERED_MOVES {
+            over.generations.clear();
+        }
+        for moved in &changes.moved {
+            over.generations.insert(moved.fan, moved.generation);
+        }
+    }
+
+    fn over(&self) -> std::sync::MutexGuard<'_, Over> {
+        self.over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

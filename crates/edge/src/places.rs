@@ -1,0 +1,162 @@
+//! Where a fan stands, answered from this edge's view of the event; Redis is
+//! asked only when the board cannot tell. Streams, polls and pages all answer
+//! from here, so they can never disagree.
+
+use usher_base::Timestamp;
+use usher_base::redis::CallError;
+use usher_queue::{JoinError, JoinOrder, Joined, Phase, Place, QueueClaims, Session};
+
+use crate::answers::{PlaceAnswer, Standing};
+use crate::live::{EventView, LiveEvent, Spot};
+use crate::state::Edge;
+
+/// Nobody polls more often than this, not even at the front.
+const SHORTEST_POLL_MS: u64 = 2_000;
+const LONGEST_POLL_MS: u64 = 30_000;
+/// Each so many people ahead let the next poll wait a second longer.
+const AHEAD_PER_POLL_SECOND: u64 = 200;
+
+/// How one fan stands at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stand {
+    Waiting {
+        number: usher_base::Number,
+        ahead: u32,
+    },
+    Gathering,
+    Admitted {
+        claim_by: Timestamp,
+    },
+    Inside(Session),
+    /// Over, never joined, or given up.
+    Absent,
+}
+
+/// From the board if the number still waits, from Redis if it does not.
+pub async fn stand(
+    edge: &Edge,
+    live: &LiveEvent,
+    view: &EventView,
+    claims: &QueueClaims,
+) -> Result<Stand, CallError> {
+    if let Some(number) = claims.number
+        && let Spot::Waiting { ahead } = view.spot(&claims.lane, number)
+    {
+        return Ok(Stand::Waiting { number, ahead });
+    }
+    let is_before_numbers = matches!(view.phase(), Phase::Gathering | Phase::Drawing);
+    if claims.number.is_none() && is_before_numbers && claims.epoch == edge.redis.epoch() {
+        return Ok(Stand::Gathering);
+    }
+    let place = live.look_up(&claims.lane, claims.sub).await?;
+    if place == Place::Unknown && claims.epoch < edge.redis.epoch() {
+        return restore(edge, live, view, claims).await;
+    }
+    Ok(from_place(place, view, claims))
+}
+
+fn from_place(place: Place, view: &EventView, claims: &QueueClaims) -> Stand {
+    match place {
+        Place::Waiting { number } => Stand::Waiting {
+            number,
+            // The board is a tick older than this number: count on what it shows.
+            ahead: ahead_of(view, claims, number),
+        },
+        Place::Gathering { .. } => Stand::Gathering,
+        Place::Admitted { claim_by, .. } => Stand::Admitted { claim_by },
+        Place::Active(session) => Stand::Inside(session),
+        Place::Ended(_) | Place::Unknown => Stand::Absent,
+    }
+}
+
+pub fn ahead_of(view: &EventView, claims: &QueueClaims, number: usher_base::Number) -> u32 {
+    let of_lane = view.board().lane(&claims.lane);
+    of_lane.map_or(0, |of| of.board.ahead(number))
+}
+
+/// Redis forgot this fan, whose token is older than its memory: the token's own
+/// number is put back, if nobody was served under it.
+async fn restore(
+    edge: &Edge,
+    live: &LiveEvent,
+    view: &EventView,
+    claims: &QueueClaims,
+) -> Result<Stand, CallError> {
+    match rejoin(edge, live, claims).await {
+        Ok(joined) => Ok(from_place(joined.place, view, claims)),
+        Err(JoinError::Call(error)) => Err(error),
+        Err(_) => Ok(Stand::Absent),
+    }
+}
+
+/// Joins with the place that the token proves.
+pub async fn rejoin(
+    edge: &Edge,
+    live: &LiveEvent,
+    claims: &QueueClaims,
+) -> Result<Joined, JoinError> {
+    let others: Vec<_> = live
+        .lanes
+        .iter()
+        .filter(|lane| **lane != claims.lane)
+        .cloned()
+        .collect();
+    let order = JoinOrder {
+        event: live.id,
+        lane: &claims.lane,
+        other_lanes: &others,
+        fan: claims.sub,
+        generation: claims.generation,
+        old_place: claims.old_place(),
+        again: false,
+    };
+    edge.line.join(&order).await
+}
+
+/// The answer for API and page, from how the fan stands.
+pub fn answer(
+    edge: &Edge,
+    live: &LiveEvent,
+    view: &EventView,
+    claims: &QueueClaims,
+    stand: &Stand,
+) -> PlaceAnswer {
+    let (standing, number, ahead, claim_by) = match stand {
+        Stand::Waiting { number, ahead } => (Standing::Waiting, Some(*number), Some(*ahead), None),
+        Stand::Gathering => (Standing::Waiting, None, None, None),
+        Stand::Admitted { claim_by } => (Standing::Admitted, claims.number, None, Some(*claim_by)),
+        Stand::Inside(session) => (Standing::Inside, Some(session.number), None, None),
+        Stand::Absent => (Standing::Absent, None, None, None),
+    };
+    let estimate = ahead.and_then(|ahead| edge.estimate(live, ahead));
+    PlaceAnswer {
+        standing,
+        phase: view.phase(),
+        fan_id: claims.sub,
+        lane: claims.lane.clone(),
+        number,
+        ahead,
+        waiting: view.waiting(),
+        estimated_wait_seconds: estimate,
+        reason: None,
+        message: view.message().map(str::to_owned),
+        opens_at: live.opens_at,
+        claim_by,
+        stream_url: stream_url(edge, live),
+        poll_after_ms: poll_after_ms(ahead),
+    }
+}
+
+fn stream_url(edge: &Edge, live: &LiveEvent) -> String {
+    // http -> ws, https -> wss.
+    let base = edge.settings.public_url.replacen("http", "ws", 1);
+    format!("{base}/api/v1/events/{}/queue/stream", live.id)
+}
+
+/// The nearer, the sooner; jittered by the caller's own place.
+fn poll_after_ms(ahead: Option<u32>) -> u64 {
+    let ahead = u64::from(ahead.unwrap_or(0));
+    let jitter = ahead.wrapping_mul(7_919) % 1_000;
+    let wait = SHORTEST_POLL_MS + ahead * 1_000 / AHEAD_PER_POLL_SECOND + jitter;
+    wait.min(LONGEST_POLL_MS)
+}

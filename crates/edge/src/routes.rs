@@ -1,0 +1,196 @@
+//! Every path of this process, in one place. A role serves the routes of the
+//! parts it was given; the rest answer that they are not served here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, patch, post, put};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+use crate::api::{admin, events, health, orders, queue, reservations, seatmap, stream};
+use crate::cross_site;
+use crate::error::ApiError;
+use crate::pages;
+use crate::state::Edge;
+use crate::views;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// No request has more to say, apart from an event's layout.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// A commit waits up to 12 s for its provider.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+pub fn router(edge: Arc<Edge>) -> Router {
+    let layers = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn(measure))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(middleware::from_fn(cross_site::refuse));
+    Router::new()
+        .merge(pages_of_fans())
+        .merge(line())
+        .merge(shop())
+        .merge(operators())
+        .merge(plumbing())
+        .fallback(not_found)
+        .layer(layers)
+        .with_state(edge)
+}
+
+fn pages_of_fans() -> Router<Arc<Edge>> {
+    Router::new()
+        .route("/", get(views::event::list))
+        .route("/e/{event}", get(views::event::show))
+        .route("/e/{event}/join", post(views::queue::join))
+        .route("/e/{event}/queue", get(views::queue::show))
+        .route("/e/{event}/claim", post(views::queue::claim))
+        .route("/e/{event}/leave", post(views::queue::leave))
+        .route("/e/{event}/seats", get(views::shop::seats))
+        .route(
+            "/e/{event}/checkout/{reservation}",
+            get(views::shop::checkout),
+        )
+        .route("/orders/{number}", get(views::shop::order))
+        .route(pages::ASSET_ROUTE, get(pages::serve_asset))
+}
+
+fn line() -> Router<Arc<Edge>> {
+    let own_place = get(queue::place).post(queue::join).delete(queue::leave);
+    Router::new()
+        .route("/api/v1/events", get(events::list))
+        .route("/api/v1/events/{event}", get(events::show))
+        .route("/api/v1/events/{event}/queue", own_place)
+        .route("/api/v1/events/{event}/queue/stream", get(stream::open))
+        .route("/api/v1/events/{event}/queue/claim", post(queue::claim))
+}
+
+fn shop() -> Router<Arc<Edge>> {
+    let reservation = get(reservations::show).delete(reservations::release);
+    Router::new()
+        .route("/api/v1/events/{event}/seatmap", get(seatmap::show))
+        .route(
+            "/api/v1/events/{event}/seatmap/stream",
+            get(seatmap::stream),
+        )
+        .route(
+            "/api/v1/events/{event}/availability/{seat}",
+            get(seatmap::seat),
+        )
+        .route(
+            "/api/v1/events/{event}/reservations",
+            post(reservations::create),
+        )
+        .route("/api/v1/reservations/{id}", reservation)
+        .route(
+            "/api/v1/reservations/{id}/extend",
+            patch(reservations::extend),
+        )
+        .route("/api/v1/reservations/{id}/commit", post(orders::commit))
+        .route("/api/v1/orders/{number}", get(orders::show))
+        .route("/api/v1/orders/{number}/cancel", post(orders::cancel))
+        .route("/api/v1/tickets/{number}/qr.svg", get(orders::qr))
+}
+
+fn operators() -> Router<Arc<Edge>> {
+    let admission = get(admin::admission::show).put(admin::admission::change);
+    Router::new()
+        .route("/console", get(views::console::home))
+        .route("/console/sign-in", post(views::console::sign_in))
+        .route("/console/sign-out", post(views::console::sign_out))
+        .route("/console/e/{event}", get(views::console::event))
+        .route("/api/v1/admin/events/{event}/admission", admission)
+        .route(
+            "/api/v1/admin/events/{event}/phase",
+            post(admin::lines::change_phase),
+        )
+        .route(
+            "/api/v1/admin/events/{event}/message",
+            put(admin::lines::change_message),
+        )
+        .route(
+            "/api/v1/admin/events/{event}/status",
+            get(admin::status::show),
+        )
+        .route(
+            "/api/v1/admin/events/{event}/status/stream",
+            get(admin::status::stream),
+        )
+}
+
+fn plumbing() -> Router<Arc<Edge>> {
+    Router::new()
+        .route("/.well-known/jwks.json", get(events::jwks))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+}
+
+async fn not_found(State(_): State<Arc<Edge>>) -> Response {
+    ApiError::not_found("page or route").into_response()
+}
+
+/// A request's span: method, route (never the path with its tokens), id.
+fn span(request: &Request) -> tracing::Span {
+    let text = |name: &str| {
+        let value = request.headers().get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
+    tracing::info_span!(
+        "request",
+        method = %request.method(),
+        route,
+        request_id = text("x-request-id"),
+        trace_id = trace_id(&text("traceparent")),
+    )
+}
+
+/// The trace of W3C's `traceparent: 00-<trace>-<span>-<flags>`, if there is one.
+fn trace_id(traceparent: &str) -> String {
+    let trace = traceparent.split('-').nth(1).unwrap_or_default();
+    let is_id = trace.len() == 32 && trace.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_id {
+        trace.to_owned()
+    } else {
+        String::new()
+    }
+}
+
+async fn measure(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(|| "unknown".to_owned(), |route| route.as_str().to_owned());
+    let method = request.method().to_string();
+    let began = Instant::now();
+    let mut response = next.run(request).await;
+    let status = response.status().as_str().to_owned();
+    metrics::histogram!("usher_http_seconds", "route" => route.clone())
+        .record(began.elapsed().as_secs_f64());
+    metrics::counter!("usher_http_requests_total", "route" => route, "method" => method, "status" => status)
+        .increment(1);
+    let nosniff = HeaderValue::from_static("nosniff");
+    response
+        .headers_mut()
+        .insert("x-content-type-options", nosniff);
+    response
+}

@@ -1,0 +1,111 @@
+//! The operators' pages: sign in, choose an event, steer it.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
+use usher_base::EventId;
+
+use super::event::shown;
+use super::{OnPage as _, PageResult, head, moment, see_other};
+use crate::api::events::phase_of;
+use crate::cookies;
+use crate::error::ApiError;
+use crate::operators::CONSOLE_SECONDS;
+use crate::pages::{self, AdmissionSettings, ConsoleEvent, ConsolePage, ControlPage, SignInPage};
+use crate::state::Edge;
+
+pub async fn home(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> PageResult {
+    let now = edge.clock.now();
+    if edge.operators.identify(&headers, &edge.keys, now).is_none() {
+        return Ok(sign_in_page(None));
+    }
+    let mut events = edge.catalog.all();
+    events.sort_by_key(|on_sale| (on_sale.event.start_time, on_sale.event.id));
+    let events = events.iter().map(|on_sale| ConsoleEvent {
+        head: head(on_sale),
+        phase: shown(phase_of(&edge, on_sale.event.id)),
+    });
+    let page = ConsolePage {
+        events: events.collect(),
+    };
+    Ok(pages::respond(StatusCode::OK, &page))
+}
+
+fn sign_in_page(problem: Option<&str>) -> Response {
+    let status = if problem.is_some() {
+        StatusCode::UNAUTHORIZED
+    } else {
+        StatusCode::OK
+    };
+    let page = SignInPage {
+        problem: problem.map(str::to_owned),
+    };
+    pages::respond(status, &page)
+}
+
+#[derive(Deserialize)]
+pub struct SignInForm {
+    api_key: String,
+}
+
+pub async fn sign_in(State(edge): State<Arc<Edge>>, Form(form): Form<SignInForm>) -> PageResult {
+    let known = edge.operators.check(form.api_key.trim());
+    let session = edge.operators.session(&edge.keys, edge.clock.now());
+    let (Some(operator), Some(session)) = (known, session) else {
+        metrics::counter!("usher_sign_ins_refused_total").increment(1);
+        return Ok(sign_in_page(Some("This is not an operator's API key.")));
+    };
+    tracing::info!(operator = operator.name, "signed in at the console");
+    let cookie = edge
+        .settings
+        .jar
+        .set(cookies::CONSOLE, &session, CONSOLE_SECONDS);
+    Ok(([(SET_COOKIE, cookie)], see_other("/console")).into_response())
+}
+
+pub async fn sign_out(State(edge): State<Arc<Edge>>) -> Response {
+    let cookie = edge.settings.jar.clear(cookies::CONSOLE);
+    ([(SET_COOKIE, cookie)], see_other("/console")).into_response()
+}
+
+pub async fn event(
+    State(edge): State<Arc<Edge>>,
+    Path(event): Path<EventId>,
+    headers: HeaderMap,
+) -> PageResult {
+    let now = edge.clock.now();
+    if edge.operators.identify(&headers, &edge.keys, now).is_none() {
+        return Ok(see_other("/console"));
+    }
+    let on_sale = edge.on_sale(event).on_page(&headers)?;
+    let live = edge.live_event(event).on_page(&headers)?;
+    let view = edge.view(&live).on_page(&headers)?;
+    let desk = edge.desk().on_page(&headers)?;
+    let policy = desk
+        .policies
+        .get(event)
+        .await
+        .map_err(ApiError::internal)
+        .on_page(&headers)?;
+    let settings = AdmissionSettings {
+        mode: crate::api::admin::admission::mode_word(policy.mode).to_owned(),
+        rate_per_minute: policy.rate_per_minute,
+        min_rate_per_minute: policy.min_rate_per_minute,
+        max_rate_per_minute: policy.max_rate_per_minute,
+        max_inside: policy.max_inside,
+    };
+    let page = ControlPage {
+        head: head(&on_sale),
+        phase: shown(view.phase()),
+        settings,
+        message: view.board().state.message.clone(),
+        can_control: true,
+        now: moment(now),
+    };
+    Ok(pages::respond(StatusCode::OK, &page))
+}

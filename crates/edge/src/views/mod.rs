@@ -1,0 +1,95 @@
+//! Handlers of the pages: they fill the view models of `pages` from what the
+//! API handlers also answer from, and turn refusals into pages.
+
+pub mod console;
+pub mod event;
+pub mod queue;
+pub mod shop;
+
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use usher_base::Timestamp;
+use usher_booking::catalog::OnSale;
+
+use crate::error::ApiError;
+use crate::pages::{self, AwayPage, ErrorPage, EventHead, Moment};
+
+/// Pages answer refusals as pages.
+pub type PageResult = Result<Response, PageError>;
+
+/// A refusal on its way to a person.
+pub struct PageError {
+    error: ApiError,
+    request_id: String,
+    way_on: Option<(String, String)>,
+}
+
+/// Turns API refusals into page refusals, with the request's id.
+pub trait OnPage<T> {
+    fn on_page(self, headers: &HeaderMap) -> Result<T, PageError>;
+}
+
+impl<T> OnPage<T> for Result<T, ApiError> {
+    fn on_page(self, headers: &HeaderMap) -> Result<T, PageError> {
+        self.map_err(|error| PageError {
+            error,
+            request_id: request_id(headers),
+            way_on: Some(("/".into(), "All events".into())),
+        })
+    }
+}
+
+pub fn request_id(headers: &HeaderMap) -> String {
+    let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    id.unwrap_or_default().to_owned()
+}
+
+impl axum::response::IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let status = self.error.status();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            // Varied a little, so that not everybody comes back at once.
+            let retry_after_seconds = 3 + rand::random::<u32>() % 5;
+            let page = AwayPage {
+                retry_after_seconds,
+                request_id: self.request_id,
+            };
+            let mut response = pages::respond(status, &page);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, retry_after_seconds.into());
+            return response;
+        }
+        let headline = match status {
+            StatusCode::NOT_FOUND => "Not found",
+            StatusCode::TOO_MANY_REQUESTS => "One moment, please",
+            _ => "That did not work",
+        };
+        let page = ErrorPage {
+            headline: headline.to_owned(),
+            sentence: self.error.message().to_owned(),
+            request_id: self.request_id,
+            way_on: self.way_on,
+        };
+        pages::respond(status, &page)
+    }
+}
+
+pub fn moment(at: Timestamp) -> Moment {
+    Moment::from(at.to_datetime())
+}
+
+pub fn head(on_sale: &OnSale) -> EventHead {
+    let event = &on_sale.event;
+    EventHead {
+        id: event.id.to_string(),
+        title: event.title.name.clone(),
+        venue: format!("{}, {}", event.venue.name, event.venue.city),
+        starts_at: moment(event.start_time),
+    }
+}
+
+/// After a form: the browser fetches the next page by GET.
+pub fn see_other(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}

@@ -1,0 +1,115 @@
+// A fan's whole way and an operator's controls, against the real usher with its own
+// Redis and Postgres, in a real browser.
+import AxeBuilder from '@axe-core/playwright';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openBrowser } from './browser.ts';
+import { Demo } from './demo.ts';
+
+const PATIENCE_MS = 40_000;
+const PHONE = { width: 390, height: 844 };
+
+let demo: Demo;
+let browser: Browser;
+
+beforeAll(async () => {
+  demo = await Demo.start();
+  browser = await openBrowser();
+}, 120_000);
+
+afterAll(async () => {
+  await browser?.close();
+  expect(await demo?.stop()).toBe(0);
+}, 60_000);
+
+/** A visitor with cookies of their own; whatever breaks in the page fails the test. */
+async function visitor(): Promise<{ page: Page; problems: string[] }> {
+  const context = await browser.newContext({ viewport: PHONE });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && /Content Security|Refused/.test(message.text())) {
+      problems.push(message.text());
+    }
+  });
+  return { page, problems };
+}
+
+async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map((violation) => `${violation.id}: ${violation.help}`)).toEqual([]);
+}
+
+async function join(page: Page): Promise<void> {
+  await page.goto(`${demo.ready.base_url}/e/${demo.eventId}`);
+  await page.getByRole('button', { name: /join/i }).click();
+  await page.waitForURL(/\/queue$/);
+}
+
+test('a fan joins, waits, is let in, chooses two seats, pays, and has tickets', async () => {
+  await demo.operate('PUT', '/admission', { mode: 'paused' });
+  const { page, problems } = await visitor();
+  await page.goto(demo.ready.base_url);
+  await expectAccessible(page);
+  await join(page);
+  await page.getByText('ahead of you').or(page.getByText('You are next')).first().waitFor();
+  await expectAccessible(page);
+
+  await demo.operate('PUT', '/admission', { mode: 'manual', rate_per_minute: 600 });
+  await page.getByRole('heading', { name: 'It is your turn' }).waitFor();
+  expect(await page.title()).toBe('Your turn');
+  await page.getByRole('button', { name: 'Choose your tickets' }).click();
+
+  await page.waitForURL(/\/seats$/);
+  await page.getByLabel('How many').selectOption('2');
+  await page.getByRole('button', { name: 'Best together' }).click();
+  await page.waitForURL(/\/checkout\//);
+  await expectAccessible(page);
+  await page.getByLabel('Name').fill('Ada Fan');
+  await page.getByLabel('E-mail').fill('ada@example.org');
+  await page.getByRole('button', { name: /^Pay/ }).click();
+
+  await page.waitForURL(/\/orders\//);
+  await page.getByRole('heading', { name: 'You have your tickets' }).waitFor();
+  const codes = page.locator('img[src*="qr.svg"]');
+  expect(await codes.count()).toBe(2);
+  const drawn = await codes.first().evaluate((image: HTMLImageElement) => image.naturalWidth);
+  expect(drawn).toBeGreaterThan(0);
+  await expectAccessible(page);
+  expect(problems).toEqual([]);
+}, 120_000);
+
+test('a place survives a reload, and giving it up is the fan’s own choice', async () => {
+  await demo.operate('PUT', '/admission', { mode: 'paused' });
+  const { page, problems } = await visitor();
+  await join(page);
+  const number = () => page.locator('[data-ref="number"]').innerText();
+  const before = await number();
+  expect(before).toMatch(/\d/);
+  await page.reload();
+  expect(await number()).toBe(before);
+  expect(problems).toEqual([]);
+}, 120_000);
+
+test('an operator signs in, pauses, sets a rate and writes to the line', async () => {
+  const { page, problems } = await visitor();
+  await page.goto(demo.ready.console_url);
+  await page.getByLabel('API key').fill('not-the-key-but-long-enough');
+  await page.getByRole('button', { name: /sign in/i }).click();
+  await page.getByText('This is not an operator').waitFor();
+  await page.getByLabel('API key').fill(demo.ready.api_key);
+  await page.getByRole('button', { name: /sign in/i }).click();
+  await page.goto(`${demo.ready.console_url}/e/${demo.eventId}`);
+  await page.locator('[data-ref="waiting"]').first().waitFor();
+  await expectAccessible(page);
+
+  await page.getByLabel('Manual').check();
+  await page.getByLabel('People per minute').fill('120');
+  await page.locator('[data-ref="admission"] button[type="submit"]').click();
+  await expect
+    .poll(() => demo.operate('GET', '/admission'), { timeout: PATIENCE_MS })
+    .toMatchObject({ mode: 'manual', rate_per_minute: 120 });
+  expect(problems).toEqual([]);
+}, 120_000);
