@@ -6,6 +6,7 @@ mod announce;
 mod claims;
 mod clerk;
 mod forecast;
+mod lane_states;
 mod lanes;
 mod law;
 mod lease;

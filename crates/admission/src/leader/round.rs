@@ -9,15 +9,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use usher_base::redis::CallError;
-use usher_base::{EventId, Lane, Timestamp};
+use usher_base::{EventId, Timestamp};
 use usher_queue::pg::LineRow;
-use usher_queue::{EventBoard, LaneNews, LeaderError, Mode as LineMode, Presence, Snapshot};
+use usher_queue::{EventBoard, LeaderError, Mode as LineMode, Snapshot};
 
 use super::announce::{announce, measure, present, shut, waiting};
 use super::claims::ClaimAges;
 use super::clerk::{Desk, Seen};
-use super::forecast::LaneMeter;
-use super::lanes::{Share, Shares};
+use super::lane_states::LaneStates;
 use super::law::Kept;
 use super::lease::Lease;
 use super::release::{Plan, Releaser};
@@ -40,7 +39,7 @@ pub(super) struct Round<'l> {
     event: EventId,
     rows: watch::Receiver<LineRow>,
     desk: Desk,
-    lanes: Vec<LaneState>,
+    lanes: LaneStates,
     law: Controller,
     tally: Option<Tally>,
     claims: ClaimAges,
@@ -48,17 +47,9 @@ pub(super) struct Round<'l> {
     usual_claim_s: f64,
     sources: Sources,
     /// Unknown until Redis has it: then nobody is released.
-    policy: Option<Policy>,
-    passes: Shares,
+    policy: Option<Mirrored>,
     seconds: Seconds,
     releaser: Releaser<'l>,
-}
-
-pub(super) struct LaneState {
-    pub lane: Lane,
-    pub weight: u32,
-    pub presence: Presence,
-    pub meter: LaneMeter,
 }
 
 /// One second as it was found.
@@ -89,14 +80,13 @@ impl<'l> Round<'l> {
             event,
             rows,
             desk,
-            lanes: Vec::new(),
+            lanes: LaneStates::default(),
             law,
             tally,
             claims: ClaimAges::default(),
             usual_claim_s: leader.tuning.claims.delay_s,
             sources: Sources::default(),
             policy: None,
-            passes: Shares::default(),
             seconds: Seconds::default(),
             releaser: Releaser::new(leader, lease, event),
         }
@@ -109,10 +99,15 @@ impl<'l> Round<'l> {
         loop {
             slices.tick().await;
             let mut plan = self.second().await;
-            let weights: Vec<u32> = self.lanes.iter().map(|of| of.weight).collect();
+            let weights = self.lanes.weights();
             for slice in 0..SLICES_PER_SECOND {
                 if slice > 0 {
                     slices.tick().await;
+                    // A new word begins a new second: it shall not wait for this one's end.
+                    if self.policy_changed().await {
+                        slices.reset_immediately();
+                        break;
+                    }
                 }
                 let Some(plan) = &mut plan else { continue };
                 let called = self
@@ -123,17 +118,24 @@ impl<'l> Round<'l> {
                 for batch in called {
                     self.claims
                         .called(&batch.lane, &batch.fans, now, plan.board.admitted);
-                    let lane = self.lanes.iter_mut().find(|of| of.lane == batch.lane);
-                    if let Some(lane) = lane {
-                        lane.meter.called(batch.fans.iter().map(|one| one.number));
-                    }
+                    self.lanes.called(&batch);
                 }
             }
         }
     }
 
+    async fn policy_changed(&self) -> bool {
+        let now = policies::mirrored(&self.leader.redis, self.event).await;
+        let revision = now.ok().flatten().map(|now| now.revision);
+        revision.is_some() && revision != self.policy_revision()
+    }
+
+    fn policy_revision(&self) -> Option<u64> {
+        self.policy.as_ref().map(|known| known.revision)
+    }
+
     async fn second(&mut self) -> Option<Plan> {
-        self.follow_lanes();
+        self.lanes.follow(&self.rows.borrow().lanes);
         let look = match self.look().await {
             Ok(look) => look,
             Err(error) => {
@@ -141,10 +143,11 @@ impl<'l> Round<'l> {
                 return None;
             }
         };
-        let ended = tidy::sweep(self.leader, self.event, &self.lanes).await;
+        let ended = tidy::sweep(self.leader, self.event, &self.lanes.names()).await;
         self.desk.put_ended(ended);
         let token = self.lease.token();
-        tidy::forget_absent(self.leader, self.event, token, &look.board, &self.lanes).await;
+        let lanes = self.lanes.as_slice();
+        tidy::forget_absent(self.leader, self.event, token, &look.board, lanes).await;
         let decision = self.decide(&look);
         self.follow_policy(&look).await;
         self.tell_lanes(&look, &decision).await;
@@ -157,32 +160,11 @@ impl<'l> Round<'l> {
         })
     }
 
-    /// Lanes may be added and weighed anew while the event runs.
-    fn follow_lanes(&mut self) {
-        let row = self.rows.borrow();
-        let known = std::mem::take(&mut self.lanes);
-        let mut known: Vec<_> = known.into_iter().map(Some).collect();
-        for lane in &row.lanes {
-            let name = &lane.setup.lane;
-            let same = known
-                .iter_mut()
-                .find(|of| of.as_ref().is_some_and(|of| of.lane == *name));
-            let known = same.and_then(Option::take);
-            let (presence, meter) = known.map(|of| (of.presence, of.meter)).unwrap_or_default();
-            self.lanes.push(LaneState {
-                lane: name.clone(),
-                weight: lane.setup.weight,
-                presence,
-                meter,
-            });
-        }
-    }
-
     /// One read of the line, of who is present, and of what others say.
     async fn look(&mut self) -> Result<Look, CallError> {
         let (leader, event) = (self.leader, self.event);
         let (redis, now) = (&leader.redis, leader.clock.now());
-        let lanes: Vec<Lane> = self.lanes.iter().map(|of| of.lane.clone()).collect();
+        let lanes = self.lanes.names();
         // The board is older than the policy: see `follow_policy`.
         let (snapshot, board) = tokio::try_join!(
             leader.line.snapshot(event, &lanes),
@@ -197,16 +179,10 @@ impl<'l> Round<'l> {
         if let Err(error) = claims {
             tracing::debug!(%error, %event, "who claimed is not seen this second");
         }
-        if let Ok(Some(Mirrored { policy, .. })) = policy {
+        if let Ok(Some(policy)) = policy {
             self.policy = Some(policy);
         }
-        // With no edge to be seen through, nobody is absent: it is an outage.
-        if snapshot.edges > 0 {
-            let seen = board.lanes.iter().zip(&snapshot.lanes);
-            for (of, (lane, here)) in self.lanes.iter_mut().zip(seen) {
-                of.presence.observe(lane.board.alive(), here, board.at);
-            }
-        }
+        self.lanes.see(&board, &snapshot);
         Ok(Look {
             board: Arc::new(board),
             snapshot,
@@ -216,17 +192,27 @@ impl<'l> Round<'l> {
         })
     }
 
+    fn policy(&self) -> Policy {
+        let known = self.policy.as_ref();
+        known.map(|known| known.policy.clone()).unwrap_or_default()
+    }
+
     /// The law's decision, as far as the line may follow it now.
     fn decide(&mut self, look: &Look) -> Decision {
         let totals = &look.board.state.totals;
         let tally = self.tally.get_or_insert_with(|| Tally::of(totals));
         let happened = tally.advance(totals);
         self.seconds.push(happened.released);
-        self.measure_lanes(look, happened);
+        if shut(&look.board).is_none() && look.board.state.mode != LineMode::Paused {
+            let (board, snapshot) = (&look.board, &look.snapshot);
+            self.lanes.measure(board, snapshot, happened.gave_up);
+        } else {
+            self.lanes.interrupt();
+        }
         let now_ms = u64::try_from(look.now.millis()).unwrap_or(0);
         let room = self.room(look, happened);
         let signals = self.sources.merged(look.now);
-        let policy = self.policy.clone().unwrap_or_default();
+        let policy = self.policy();
         let mut decision = self.law.tick(now_ms, signals.as_ref(), &room, &policy);
         self.usual_claim_s = decision.state.pickup_s;
         if shut(&look.board).is_some() || self.policy.is_none() {
@@ -259,9 +245,11 @@ impl<'l> Round<'l> {
     /// was read after the board and is written before the mode, so a mode that
     /// differs from it is an old one and never an operator's word on its way.
     async fn follow_policy(&self, look: &Look) {
-        let Some(policy) = &self.policy else { return };
+        if self.policy.is_none() {
+            return;
+        }
         let now_ms = u64::try_from(look.now.millis()).unwrap_or(0);
-        let wanted: LineMode = policies::mode_of(&policy.in_force(now_ms));
+        let wanted: LineMode = policies::mode_of(&self.policy().in_force(now_ms));
         if look.board.state.mode != wanted
             && let Err(error) = self.leader.line.set_mode(self.event, wanted).await
         {
@@ -269,66 +257,20 @@ impl<'l> Round<'l> {
         }
     }
 
-    /// Says of each lane how long the wait is, and how many may pass while it is empty.
+    /// Says of each lane how long the wait is, and how many may pass while nobody waits.
     async fn tell_lanes(&mut self, look: &Look, decision: &Decision) {
-        let is_empty = waiting(&look.board) == 0;
-        let people = if is_empty { decision.release } else { 0 };
-        let lanes: Vec<Share> = self
-            .lanes
-            .iter()
-            .map(|of| Share {
-                weight: of.weight,
-                releasable: u32::MAX,
-            })
-            .collect();
-        let passes = self.passes.split(people, &lanes);
-        let parts = self.parts_of_rate(&look.board);
-        let news: Vec<LaneNews> = self
-            .lanes
-            .iter()
-            .zip(passes.into_iter().zip(parts))
-            .map(|(of, (passes, part))| LaneNews {
-                lane: of.lane.clone(),
-                passes,
-                forecast: of.meter.forecast(decision.rate_per_s * part),
-            })
-            .collect();
+        let people = if waiting(&look.board) == 0 {
+            decision.release
+        } else {
+            0
+        };
+        let rate_per_s = shut(&look.board).map_or(decision.rate_per_s, |_| 0.0);
+        let news = self.lanes.news(&look.board, rate_per_s, people);
         let token = self.lease.token();
         match self.leader.line.announce(self.event, token, &news).await {
             Ok(()) => {}
             Err(LeaderError::NotLeader) => self.lease.lose(),
             Err(error) => tracing::debug!(%error, event = %self.event, "the lanes hear nothing"),
-        }
-    }
-
-    /// Each lane's part of the rate: by weight, among those where somebody waits.
-    fn parts_of_rate(&self, board: &EventBoard) -> Vec<f64> {
-        let lanes = self.lanes.iter().zip(&board.lanes);
-        let weights: Vec<f64> = lanes
-            .map(|(of, lane)| {
-                let counts = lane.board.waiting() > 0;
-                f64::from(of.weight) * f64::from(u8::from(counts))
-            })
-            .collect();
-        let all: f64 = weights.iter().sum();
-        let share = |weight: f64| if all > 0.0 { weight / all } else { 0.0 };
-        weights.into_iter().map(share).collect()
-    }
-
-    /// Takes the second into each lane's waiting time.
-    fn measure_lanes(&mut self, look: &Look, happened: Happened) {
-        let moves = shut(&look.board).is_none() && look.board.state.mode != LineMode::Paused;
-        let everybody = waiting(&look.board).max(1) as f64;
-        let seen = look.board.lanes.iter().zip(&look.snapshot.lanes);
-        for (of, (lane, here)) in self.lanes.iter_mut().zip(seen) {
-            if !moves {
-                of.meter.interrupt();
-                continue;
-            }
-            // Who gave up is counted for all lanes together: by their size.
-            let part = f64::from(lane.board.waiting()) / everybody;
-            let left = (f64::from(happened.gave_up) * part).round() as u32;
-            of.meter.tick(lane, here, left, look.board.at);
         }
     }
 
@@ -344,7 +286,7 @@ impl<'l> Round<'l> {
             _ if waiting == 0 => Clause::NobodyWaiting,
             clause => clause,
         };
-        let policy = self.policy.clone().unwrap_or_default();
+        let policy = self.policy();
         let status = Status {
             at: look.now,
             phase: board.state.phase,

@@ -1,11 +1,11 @@
 //! What is over, is taken away each second: missed claims go back to their
 //! number, sessions end, places of those who stayed away too long are given up.
 
-use usher_base::EventId;
+use usher_base::{EventId, Lane};
 use usher_queue::{Ended, EventBoard, LeaseToken, MAX_NUMBERS_PER_RELEASE, Phase};
 
 use super::Leader;
-use super::round::LaneState;
+use super::lane_states::LaneState;
 
 /// Sweeps in one second, when one did not take all that was due: 2,000 ends.
 const MAX_SWEEPS: usize = 20;
@@ -13,11 +13,10 @@ const MAX_SWEEPS: usize = 20;
 const MAX_FORGOTTEN: usize = MAX_NUMBERS_PER_RELEASE;
 
 /// Returns what ended for good, to be made durable.
-pub(super) async fn sweep(leader: &Leader, event: EventId, lanes: &[LaneState]) -> Vec<Ended> {
-    let lanes: Vec<_> = lanes.iter().map(|of| of.lane.clone()).collect();
+pub(super) async fn sweep(leader: &Leader, event: EventId, lanes: &[Lane]) -> Vec<Ended> {
     let mut ended = Vec::new();
     for _ in 0..MAX_SWEEPS {
-        match leader.line.sweep(event, &lanes).await {
+        match leader.line.sweep(event, lanes).await {
             Ok(swept) => {
                 let is_full = swept.is_full();
                 ended.extend(swept.ended);
