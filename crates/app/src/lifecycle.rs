@@ -77,3 +77,9 @@ pub fn raise_file_limit() {
 pub fn is_free(port: u16) -> bool {
     std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).is_ok()
 }
+
+/// A port of the loopback address that was free a moment ago.
+pub fn any_free_port() -> std::io::Result<u16> {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}

@@ -19,10 +19,6 @@ impl Role {
         self != Self::Edge
     }
 
-    pub fn serves_fans(self) -> bool {
-        matches!(self, Self::All | Self::Edge)
-    }
-
     pub fn leads(self) -> bool {
         matches!(self, Self::All | Self::Admission)
     }

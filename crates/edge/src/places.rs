@@ -9,6 +9,7 @@ use usher_queue::{JoinError, JoinOrder, Joined, Phase, Place, QueueClaims, Sessi
 use crate::answers::{PlaceAnswer, Standing};
 use crate::live::{EventView, LiveEvent, Spot};
 use crate::state::Edge;
+use crate::waits;
 
 /// Nobody polls more often than this, not even at the front.
 const SHORTEST_POLL_MS: u64 = 2_000;
@@ -128,7 +129,7 @@ pub fn answer(
         Stand::Inside(session) => (Standing::Inside, Some(session.number), None, None),
         Stand::Absent => (Standing::Absent, None, None, None),
     };
-    let estimate = ahead.and_then(|ahead| edge.estimate(live, ahead));
+    let estimate = ahead.and_then(|ahead| waits::at_once(view, &claims.lane, ahead));
     PlaceAnswer {
         standing,
         phase: view.phase(),

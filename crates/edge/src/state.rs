@@ -15,14 +15,12 @@ use usher_booking::holds::Holds;
 use usher_queue::{AccessClaims, Line};
 
 use crate::address::TrustedProxies;
-use crate::answers::WaitInterval;
 use crate::cookies::{self, CookieJar};
 use crate::desk::Desk;
 use crate::error::{ApiError, ApiResult};
 use crate::limits::JoinLimit;
 use crate::live::{EventView, Live, LiveEvent};
 use crate::operators::OperatorKeys;
-use crate::waits::wait_for;
 
 /// Verified access tokens remembered, and for how long before a new check.
 pub const MAX_REMEMBERED_TOKENS: usize = 50_000;
@@ -103,12 +101,6 @@ impl Edge {
         self.catalog
             .get(event)
             .ok_or_else(|| ApiError::not_found("event"))
-    }
-
-    /// How long a fan with so many ahead will wait, as far as it can be told.
-    pub fn estimate(&self, live: &LiveEvent, ahead: u32) -> Option<WaitInterval> {
-        let flow = live.status()?.flow;
-        wait_for(ahead, flow)
     }
 
     pub fn rate_per_minute(&self, live: &LiveEvent) -> Option<u64> {

@@ -1,61 +1,86 @@
-//! How long a wait will be, as an interval from what the line truly did in the
-//! last minute. Pure.
+//! The wait as fans are told it: an interval from the leader's forecast, kept
+//! while they wait (it slips only with a reason) and scored when their turn came.
 
-use usher_admission::Flow;
+use usher_base::{EventId, Lane, Timestamp};
+use usher_queue::Phase;
+use usher_queue::wait::{Interval, Promise, Scorer, SlipReason};
 
 use crate::answers::WaitInterval;
+use crate::live::EventView;
 
-/// Seconds that must have been seen before anything is said.
-const LEAST_SECONDS: u32 = 5;
-/// Slower than one person in ten minutes is no rate to count on.
-const LEAST_PER_SECOND: f64 = 1.0 / 600.0;
-/// Standard deviations from the median to the ninetieth percentile.
-const Z90: f64 = 1.2816;
-/// The rate itself will change while the fan waits: as a share of the wait.
-const DRIFT: f64 = 0.15;
-/// A turn is told with the next tick.
-const TICK_SECONDS: f64 = 1.0;
-
-/// Half of the fans with so many ahead wait at most `low`, nine of ten at most `high`.
-pub fn wait_for(ahead: u32, flow: Flow) -> Option<WaitInterval> {
-    if flow.seconds < LEAST_SECONDS || flow.per_second < LEAST_PER_SECOND {
-        return None;
-    }
-    let turns = f64::from(ahead) + 1.0;
-    let median = turns / flow.per_second;
-    // Releases of different seconds vary independently: their variance adds up.
-    let spread = (median * flow.variance).sqrt() / flow.per_second;
-    let high = median + Z90 * spread.hypot(DRIFT * median) + TICK_SECONDS;
-    Some(WaitInterval {
-        low: median.round() as u64,
-        high: high.ceil() as u64,
-    })
+/// What one connected fan was told, and is held to.
+#[derive(Default)]
+pub struct Told {
+    promise: Option<Promise>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// One telling.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Telling {
+    pub interval: Option<WaitInterval>,
+    /// Why the wait became longer, if it did.
+    pub reason: Option<&'static str>,
+}
 
-    fn flow(per_second: f64, variance: f64) -> Flow {
-        Flow {
-            per_second,
-            variance,
-            seconds: 60,
+impl Told {
+    /// The wait of a fan with so many ahead, in keeping with what was told before.
+    pub fn tell(&mut self, view: &EventView, lane: &Lane, ahead: u32, now: Timestamp) -> Telling {
+        if view.phase() == Phase::Paused
+            && let Some(promise) = &mut self.promise
+        {
+            promise.pause();
+            return Telling::default();
+        }
+        let forecast = view.board().lane(lane).and_then(|of| of.forecast);
+        let fresh = forecast.and_then(|forecast| Some((forecast.wait(ahead)?, forecast)));
+        let Some((fresh, basis)) = fresh else {
+            return Telling::default();
+        };
+        let (promise, reason) = match &mut self.promise {
+            Some(promise) => {
+                let reason = promise.update(&fresh, basis, now);
+                (promise, reason)
+            }
+            none => (none.insert(Promise::new(&fresh, basis, now)), None),
+        };
+        Telling {
+            interval: Some(shown(promise.interval(now))),
+            reason: reason.map(word),
         }
     }
 
-    #[test]
-    fn nothing_is_said_before_anything_was_seen() {
-        assert_eq!(wait_for(10, Flow::default()), None);
-        assert_eq!(wait_for(10, flow(0.0, 0.0)), None);
+    /// The turn came: compares what was told with it. Once a fan.
+    pub fn score(&mut self, event: EventId, scorer: &mut Scorer, admitted_at: Timestamp) {
+        if let Some(promise) = self.promise.take() {
+            let score = promise.score(admitted_at);
+            scorer.take_in(&score);
+            scorer.publish(event, &score);
+        }
     }
+}
 
-    #[test]
-    fn the_median_is_people_by_rate_and_the_rest_is_honest_doubt() {
-        let steady = wait_for(599, flow(10.0, 0.0)).expect("a rate is known");
-        assert_eq!(steady.low, 60);
-        let jumpy = wait_for(599, flow(10.0, 400.0)).expect("a rate is known");
-        assert_eq!(jumpy.low, 60);
-        assert!(jumpy.high > steady.high && steady.high > 60);
+/// For who only asks now and then and is not followed.
+pub fn at_once(view: &EventView, lane: &Lane, ahead: u32) -> Option<WaitInterval> {
+    if view.phase() == Phase::Paused {
+        return None;
+    }
+    let forecast = view.board().lane(lane)?.forecast?;
+    forecast.wait(ahead).map(shown)
+}
+
+/// Whole seconds; nobody's wait is known closer.
+fn shown(interval: Interval) -> WaitInterval {
+    WaitInterval {
+        low: interval.low.as_secs(),
+        high: interval.high.as_secs_f64().ceil() as u64,
+    }
+}
+
+/// The reason as the API spells it.
+fn word(reason: SlipReason) -> &'static str {
+    match reason {
+        SlipReason::Slower => "backend_slowed",
+        SlipReason::MoreCameBack => "people_returned",
+        SlipReason::Paused => "paused",
     }
 }

@@ -23,6 +23,7 @@ use crate::identity;
 use crate::live::{Cadence, Connection, EventView, LiveEvent, Sent};
 use crate::places::{self, Stand};
 use crate::state::{Edge, StreamSlot};
+use crate::waits::Told;
 
 /// Streams hardly ever read; a fan has nothing long to say.
 const READ_BUFFER_BYTES: usize = 512;
@@ -96,6 +97,7 @@ struct Stream {
     cadence: Cadence,
     sent: Sent,
     was_admitted: bool,
+    told: Told,
     /// Counts this stream as presence of its number while it is open.
     presence: Option<Connection>,
 }
@@ -122,6 +124,7 @@ impl Stream {
             cadence: Cadence::new(seed),
             sent: Sent::default(),
             was_admitted: false,
+            told: Told::default(),
         }
     }
 
@@ -191,14 +194,17 @@ impl Stream {
         if !self.cadence.is_due(&self.sent, now, ahead, phase, message) {
             return Next::GoOn;
         }
+        let telling = ahead
+            .map(|ahead| self.told.tell(view, &self.claims.lane, ahead, now))
+            .unwrap_or_default();
         let frame = Frame::Place {
             phase,
             number: self.claims.number,
             ahead,
             waiting: view.waiting(),
-            estimated_wait_seconds: ahead.and_then(|ahead| self.edge.estimate(&self.live, ahead)),
+            estimated_wait_seconds: telling.interval,
             rate_per_minute: self.edge.rate_per_minute(&self.live),
-            reason: None,
+            reason: telling.reason,
             message,
             at: view.at(),
         };
@@ -218,6 +224,7 @@ impl Stream {
         }
         self.was_admitted = true;
         self.sent = Sent::default();
+        self.live.score(&mut self.told, self.edge.clock.now());
         let frame = Frame::Admitted {
             claim_by,
             at: view.at(),

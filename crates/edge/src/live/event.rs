@@ -11,6 +11,10 @@ use usher_base::{EventId, FanId, Lane, Timestamp};
 use usher_booking::inventory::SeatBits;
 use usher_queue::{Changes, Cursor, EndedSessions, Line, Outline, Place, QueueClaims, SessionId};
 
+use usher_queue::wait::Scorer;
+
+use crate::waits::Told;
+
 use super::connected::{Connected, Connection};
 use super::lookups::Lookups;
 use super::view::EventView;
@@ -25,6 +29,8 @@ pub struct LiveEvent {
     pub(super) connected: Arc<Connected>,
     lookups: Lookups,
     over: Mutex<Over>,
+    /// How true the waits were that this edge told.
+    scorer: Mutex<Scorer>,
 }
 
 /// What there is to be had, at one tick.
@@ -67,6 +73,7 @@ impl LiveEvent {
             connected: Arc::default(),
             lookups: Lookups::start(line.clone(), id),
             over: Mutex::default(),
+            scorer: Mutex::default(),
         }
     }
 
@@ -120,6 +127,12 @@ impl LiveEvent {
         let over = self.over();
         let newest = over.generations.get(&claims.sub);
         newest.is_some_and(|newest| *newest > claims.generation)
+    }
+
+    /// The fan's turn came: scores what they were told.
+    pub fn score(&self, told: &mut Told, admitted_at: Timestamp) {
+        let mut scorer = self.scorer.lock().unwrap_or_else(PoisonError::into_inner);
+        told.score(self.id, &mut scorer, admitted_at);
     }
 
     pub(super) fn cursor(&self) -> Cursor {

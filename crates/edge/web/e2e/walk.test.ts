@@ -1,5 +1,6 @@
 // A fan's whole way and an operator's controls, against the real usher with its own
 // Redis and Postgres, in a real browser.
+import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,6 +9,9 @@ import { Demo } from './demo.ts';
 
 const PATIENCE_MS = 40_000;
 const PHONE = { width: 390, height: 844 };
+
+/** `USHER_PICTURES=dir` keeps a picture of each page, to be looked at. */
+const PICTURES = process.env.USHER_PICTURES;
 
 let demo: Demo;
 let browser: Browser;
@@ -37,12 +41,13 @@ async function visitor(): Promise<{ page: Page; problems: string[] }> {
   return { page, problems };
 }
 
-async function expectAccessible(page: Page): Promise<void> {
+async function expectAccessible(page: Page, name: string): Promise<void> {
+  if (PICTURES) await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map((violation) => `${violation.id}: ${violation.help}`)).toEqual([]);
 }
 
-async function join(page: Page): Promise<void> {
+async function joinLine(page: Page): Promise<void> {
   await page.goto(`${demo.ready.base_url}/e/${demo.eventId}`);
   await page.getByRole('button', { name: /join/i }).click();
   await page.waitForURL(/\/queue$/);
@@ -52,10 +57,10 @@ test('a fan joins, waits, is let in, chooses two seats, pays, and has tickets', 
   await demo.operate('PUT', '/admission', { mode: 'paused' });
   const { page, problems } = await visitor();
   await page.goto(demo.ready.base_url);
-  await expectAccessible(page);
-  await join(page);
-  await page.getByText('ahead of you').or(page.getByText('You are next')).first().waitFor();
-  await expectAccessible(page);
+  await expectAccessible(page, 'events');
+  await joinLine(page);
+  await page.locator('[data-ref="ahead"]').waitFor();
+  await expectAccessible(page, 'queue');
 
   await demo.operate('PUT', '/admission', { mode: 'manual', rate_per_minute: 600 });
   await page.getByRole('heading', { name: 'It is your turn' }).waitFor();
@@ -63,10 +68,12 @@ test('a fan joins, waits, is let in, chooses two seats, pays, and has tickets', 
   await page.getByRole('button', { name: 'Choose your tickets' }).click();
 
   await page.waitForURL(/\/seats$/);
+  await page.getByLabel('How many').waitFor();
+  await expectAccessible(page, 'seats');
   await page.getByLabel('How many').selectOption('2');
   await page.getByRole('button', { name: 'Best together' }).click();
   await page.waitForURL(/\/checkout\//);
-  await expectAccessible(page);
+  await expectAccessible(page, 'checkout');
   await page.getByLabel('Name').fill('Ada Fan');
   await page.getByLabel('E-mail').fill('ada@example.org');
   await page.getByRole('button', { name: /^Pay/ }).click();
@@ -77,14 +84,14 @@ test('a fan joins, waits, is let in, chooses two seats, pays, and has tickets', 
   expect(await codes.count()).toBe(2);
   const drawn = await codes.first().evaluate((image: HTMLImageElement) => image.naturalWidth);
   expect(drawn).toBeGreaterThan(0);
-  await expectAccessible(page);
+  await expectAccessible(page, 'order');
   expect(problems).toEqual([]);
 }, 120_000);
 
 test('a place survives a reload, and giving it up is the fan’s own choice', async () => {
   await demo.operate('PUT', '/admission', { mode: 'paused' });
   const { page, problems } = await visitor();
-  await join(page);
+  await joinLine(page);
   const number = () => page.locator('[data-ref="number"]').innerText();
   const before = await number();
   expect(before).toMatch(/\d/);
@@ -102,12 +109,14 @@ test('an operator signs in, pauses, sets a rate and writes to the line', async (
   await page.getByLabel('API key').fill(demo.ready.api_key);
   await page.getByRole('button', { name: /sign in/i }).click();
   await page.goto(`${demo.ready.console_url}/e/${demo.eventId}`);
-  await page.locator('[data-ref="waiting"]').first().waitFor();
-  await expectAccessible(page);
+  await expect
+    .poll(() => page.locator('[data-stat="seats_left"]').innerText(), { timeout: PATIENCE_MS })
+    .toMatch(/\d/);
+  await expectAccessible(page, 'console');
 
-  await page.getByLabel('Manual').check();
+  await page.getByRole('radio', { name: 'Manual' }).check();
   await page.getByLabel('People per minute').fill('120');
-  await page.locator('[data-ref="admission"] button[type="submit"]').click();
+  await page.getByRole('button', { name: 'Apply' }).click();
   await expect
     .poll(() => demo.operate('GET', '/admission'), { timeout: PATIENCE_MS })
     .toMatchObject({ mode: 'manual', rate_per_minute: 120 });

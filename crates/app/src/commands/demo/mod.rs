@@ -99,7 +99,14 @@ fn settings(
         None if lifecycle::is_free(USUAL_PORT) => USUAL_PORT,
         None => 0,
     };
+    // Known before it is bound, because tokens and pages name the public address.
+    let port = if port == 0 {
+        lifecycle::any_free_port()?
+    } else {
+        port
+    };
     config.listen.set_port(port);
+    config.public_url = format!("http://{}", config.listen);
     config.metrics_listen.set_port(0);
     config.redis_url = redis.url();
     config.database_url = postgres.url();
