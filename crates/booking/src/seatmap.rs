@@ -6,18 +6,17 @@ use serde::Serialize;
 use usher_base::{EventId, Timestamp};
 use uuid::Uuid;
 
-use crate::catalog::{OnSale, TierView};
+use crate::catalog::{OnSale, Price, TierView};
 use crate::inventory::{SeatBits, SeatIndex, SeatStatus};
 use crate::layout::{Row, Section};
 
-/// The JSON of `GET /api/v1/events/{id}/seatmap`. Prices in minor units.
+/// The JSON of `GET /api/v1/events/{id}/seatmap`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SeatMap<'a> {
     pub event_id: EventId,
     pub venue_id: Uuid,
     pub layout_version: Option<&'a str>,
     pub last_updated: Timestamp,
-    pub currency: &'a str,
     pub sections: Vec<SectionView<'a>>,
     pub tiers: Vec<TierView<'a>>,
 }
@@ -27,7 +26,7 @@ pub struct SectionView<'a> {
     pub id: &'a str,
     pub name: &'a str,
     /// The lowest of its seats.
-    pub price: i64,
+    pub price: Price<'a>,
     pub rows: Vec<RowView<'a>>,
 }
 
@@ -42,7 +41,7 @@ pub struct SeatView<'a> {
     pub id: &'a str,
     pub seat_number: &'a str,
     pub status: SeatStatus,
-    pub price: i64,
+    pub price: Price<'a>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub accessible: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -72,7 +71,6 @@ impl<'a> SeatMap<'a> {
             venue_id: on_sale.event.venue.id,
             layout_version: on_sale.event.layout_version.as_deref(),
             last_updated: now,
-            currency: &on_sale.event.currency,
             sections: sections.iter().map(|s| view.section(s)).collect(),
             tiers: on_sale.tiers(left).collect(),
         }
@@ -89,11 +87,15 @@ struct Viewer<'a, 'b> {
 impl<'a> Viewer<'a, '_> {
     fn section(&mut self, section: &'a Section) -> SectionView<'a> {
         let rows: Vec<_> = section.rows.iter().map(|row| self.row(row)).collect();
-        let prices = rows.iter().flat_map(|row| &row.seats).map(|s| s.price);
+        let prices = rows
+            .iter()
+            .flat_map(|row| &row.seats)
+            .map(|s| s.price.amount);
+        let lowest = prices.min().unwrap_or(0);
         SectionView {
             id: &section.id,
             name: &section.name,
-            price: prices.min().unwrap_or(0),
+            price: self.on_sale.price(lowest),
             rows,
         }
     }
@@ -105,14 +107,7 @@ impl<'a> Viewer<'a, '_> {
             id: &seat.id,
             seat_number: &seat.seat_number,
             status: self.bits.get(SeatIndex(index)),
-            // A checked event has a price for every category.
-            price: self
-                .on_sale
-                .event
-                .prices
-                .get(&seat.category)
-                .copied()
-                .unwrap_or(0),
+            price: self.price(&seat.category),
             accessible: seat.accessible,
             aisle_after: seat.aisle_after,
             position: seat.position,
@@ -121,6 +116,12 @@ impl<'a> Viewer<'a, '_> {
             row_number: &row.row_number,
             seats: seats.collect(),
         }
+    }
+
+    /// A checked event has a price for every category.
+    fn price(&self, category: &str) -> Price<'a> {
+        let known = self.on_sale.event.prices.get(category);
+        self.on_sale.price(known.copied().unwrap_or(0))
     }
 }
 
@@ -204,22 +205,29 @@ mod tests {
         bits.set(SeatIndex(3), SeatStatus::Booked);
         let now = Timestamp::from_millis(1_795_255_200_000);
         let json = serde_json::to_value(SeatMap::new(&on_sale, &bits, &[7], now)).unwrap();
+        let eur = |amount: i64| serde_json::json!({"amount": amount, "currency": "EUR"});
         let section = &json["sections"][0];
         assert_eq!(
             (&section["id"], &section["price"]),
-            (&"s".into(), &2500.into())
+            (&"s".into(), &eur(2500))
         );
         let seat = |row: usize, seat: usize| &section["rows"][row]["seats"][seat];
         assert_eq!(
             *seat(0, 1),
-            serde_json::json!({"id": "s-A-2", "seat_number": "2", "status": "held", "price": 2500})
+            serde_json::json!({
+                "id": "s-A-2", "seat_number": "2", "status": "held", "price": eur(2500),
+            })
         );
         assert_eq!(seat(0, 2)["accessible"], true);
         assert_eq!(
             (&seat(1, 0)["status"], &seat(1, 0)["price"]),
-            (&"booked".into(), &4000.into())
+            (&"booked".into(), &eur(4000))
         );
-        assert_eq!(json["tiers"][0]["available"], 7);
+        let tier = &json["tiers"][0];
+        assert_eq!(
+            (&tier["available"], &tier["price"]),
+            (&7.into(), &eur(1500))
+        );
         assert_eq!(json["last_updated"], "2026-11-21T10:00:00Z");
         let left = Availability::new(&on_sale, &bits, &[7]);
         assert_eq!((left.total_seats, left.available_seats), (54, 9));

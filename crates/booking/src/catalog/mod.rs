@@ -11,6 +11,6 @@ mod published;
 
 pub use draft::{Draft, DraftError, EventDraft, TierDraft, VenueDraft};
 pub use model::{Event, Rules, Tier, Title, Venue};
-pub use on_sale::{OnSale, TierView};
+pub use on_sale::{OnSale, Price, TierView};
 pub use patch::{EventPatch, PatchError, PatchedEvent};
 pub use published::{Catalog, MAX_PUBLISHED_EVENTS};

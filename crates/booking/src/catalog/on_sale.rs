@@ -16,18 +16,32 @@ pub struct OnSale {
     pub layout: Option<Arc<Layout>>,
 }
 
+/// A price as the API spells it: minor units and ISO 4217 currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Price<'a> {
+    pub amount: i64,
+    pub currency: &'a str,
+}
+
 /// A standing tier as fans see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TierView<'a> {
     pub id: &'a str,
     pub name: &'a str,
-    /// In minor units.
-    pub price: i64,
+    pub price: Price<'a>,
     pub capacity: u32,
     pub available: u32,
 }
 
 impl OnSale {
+    /// So many minor units of the event's currency.
+    pub fn price(&self, amount: i64) -> Price<'_> {
+        Price {
+            amount,
+            currency: &self.event.currency,
+        }
+    }
+
     /// In minor units.
     pub fn seat_price(&self, seat: SeatIndex) -> Option<i64> {
         let seat = self.layout.as_ref()?.seat(seat)?;
@@ -76,7 +90,7 @@ impl OnSale {
             .map(|(tier, left)| TierView {
                 id: &tier.code,
                 name: &tier.name,
-                price: tier.price,
+                price: self.price(tier.price),
                 capacity: tier.capacity,
                 available: *left,
             })

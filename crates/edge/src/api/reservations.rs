@@ -8,27 +8,24 @@ use axum::extract::{Path, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
+use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use usher_base::{EventId, ReservationId, Timestamp};
 use usher_booking::catalog::OnSale;
-use usher_booking::holds::{Hold, HoldError, HoldRequest, HoldTag, ReservationStatus};
-use usher_booking::inventory::{BadSelection, SeatIndex, Selection, TierIndex};
+use usher_booking::holds::{
+    BestAvailable, Hold, HoldTag, ReservationStatus, ReserveError, ReserveRequest, TierCount,
+};
 use usher_queue::AccessClaims;
 use utoipa::ToSchema;
 
 use crate::error::{ApiError, ApiResult};
-use crate::live::{LiveEvent, StockView};
+use crate::live::LiveEvent;
 use crate::places::{self, Stand};
 use crate::shopping::{self, Amount, HeldPlace, hold_refusal};
 use crate::state::Edge;
 
-/// Other seats offered after a conflict.
-const MAX_ALTERNATIVES: usize = 8;
-/// Wishes in one request; the event's own limits are lower.
-const MAX_WISHES: usize = 64;
-
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReservationForm {
     /// Chosen by the client: a retry under the same id returns the same hold
@@ -42,22 +39,43 @@ pub struct ReservationForm {
     tiers: Vec<TierWish>,
     /// Less time than the event gives, if the client wants so
     #[serde(default)]
-    ttl_seconds: Option<u64>,
+    ttl_seconds: Option<u32>,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BestWish {
     #[serde(default)]
     section: Option<String>,
+    /// A price category; any when not said
+    #[serde(default)]
+    category: Option<String>,
     count: u32,
 }
 
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TierWish {
     tier: String,
     count: u32,
+}
+
+impl From<ReservationForm> for ReserveRequest {
+    fn from(form: ReservationForm) -> Self {
+        let best = |wish: BestWish| BestAvailable {
+            section: wish.section,
+            category: wish.category,
+            count: wish.count,
+        };
+        let tier = |TierWish { tier, count }| TierCount { tier, count };
+        Self {
+            client_reservation_id: form.client_reservation_id,
+            seat_ids: form.seat_ids,
+            best_available: form.best_available.map(best),
+            tiers: form.tiers.into_iter().map(tier).collect(),
+            ttl_seconds: form.ttl_seconds,
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -88,12 +106,7 @@ pub async fn create(
         Err(refusal) => return Err(in_queue(&edge, &live, &headers).await.unwrap_or(refusal)),
     };
     let on_sale = edge.on_sale(event)?;
-    if !on_sale.event.is_on_sale(edge.clock.now()) {
-        let message = "Tickets are not on sale at this time.";
-        return Err(ApiError::new(StatusCode::CONFLICT, "not_on_sale", message));
-    }
-    let stock = live.stock();
-    let hold = hold(&edge, &on_sale, stock.as_deref(), &access, &form).await?;
+    let hold = hold(&edge, &on_sale, &access, form).await?;
     metrics::counter!("usher_holds_total", "event" => event.to_string()).increment(1);
     let (token, cookie) = prolong(&edge, event, &access, hold.expires_at).await;
     let mut answer = describe(&on_sale, &hold);
@@ -123,112 +136,46 @@ async fn in_queue(edge: &Edge, live: &LiveEvent, headers: &HeaderMap) -> Option<
 async fn hold(
     edge: &Edge,
     on_sale: &OnSale,
-    stock: Option<&StockView>,
     access: &AccessClaims,
-    form: &ReservationForm,
+    form: ReservationForm,
 ) -> ApiResult<Hold> {
-    let rules = on_sale.event.rules.for_holds();
-    let selection = select(on_sale, stock, form)?;
-    let request = HoldRequest {
-        id: form.client_reservation_id,
-        fan: access.sub,
-        selection,
-        ttl: rules.ttl_for(form.ttl_seconds.map(Duration::from_secs)),
-        tag: HoldTag::of(&serde_json::to_vec(form).expect("a form is plain data")),
-    };
-    let held = edge.holds.hold(on_sale.event.id, &request, &rules).await;
-    held.map_err(|error| match error {
-        HoldError::Unavailable { ref seats, .. } => {
-            metrics::counter!("usher_hold_conflicts_total", "event" => on_sale.event.id.to_string())
+    let (request, now) = (ReserveRequest::from(form), edge.clock.now());
+    let mut rng: StdRng = rand::make_rng();
+    let reserving = edge
+        .holds
+        .reserve(on_sale, access.sub, &request, now, &mut rng);
+    reserving
+        .await
+        .map_err(|error| refusal(on_sale.event.id, error))
+}
+
+fn refusal(event: EventId, error: ReserveError) -> ApiError {
+    let message = error.to_string();
+    match error {
+        ReserveError::Hold(error) => hold_refusal(error),
+        ReserveError::Selection(_) | ReserveError::SeatsTwice | ReserveError::NoSuchSection => {
+            ApiError::invalid(message)
+        }
+        ReserveError::NotOnSale { opens_at } => {
+            ApiError::new(StatusCode::CONFLICT, "not_on_sale", message)
+                .detail("opens_at", opens_at.map(Timestamp::to_rfc3339))
+        }
+        ReserveError::Unavailable {
+            seats,
+            tiers,
+            alternatives,
+        } => {
+            metrics::counter!("usher_hold_conflicts_total", "event" => event.to_string())
                 .increment(1);
-            let named = seats.iter().filter_map(|seat| on_sale.seat_id(*seat));
-            let named: Vec<_> = named.map(str::to_owned).collect();
-            let others = alternatives(on_sale, stock, &request.selection, seats);
-            hold_refusal(error)
-                .detail("unavailable_seats", json!(named))
-                .detail("available_alternatives", json!(others))
-        }
-        other => hold_refusal(other),
-    })
-}
-
-fn select(
-    on_sale: &OnSale,
-    stock: Option<&StockView>,
-    form: &ReservationForm,
-) -> ApiResult<Selection> {
-    if form.seat_ids.len() > MAX_WISHES || form.tiers.len() > MAX_WISHES {
-        return Err(bad_selection(BadSelection::TooMany));
-    }
-    let layout = on_sale.layout.as_ref();
-    let index = |id: &String| layout.and_then(|layout| layout.index_of(id));
-    let seats: Option<Vec<SeatIndex>> = form.seat_ids.iter().map(index).collect();
-    let tier = |wish: &TierWish| Some((on_sale.event.tier(&wish.tier)?, wish.count));
-    let tiers: Option<Vec<(TierIndex, u32)>> = form.tiers.iter().map(tier).collect();
-    let (Some(mut seats), Some(tiers)) = (seats, tiers) else {
-        return Err(bad_selection(BadSelection::Unknown));
-    };
-    if let Some(wish) = &form.best_available {
-        seats.extend(best(on_sale, stock, wish)?);
-    }
-    Selection::new(seats, tiers).map_err(bad_selection)
-}
-
-fn best(on_sale: &OnSale, stock: Option<&StockView>, wish: &BestWish) -> ApiResult<Vec<SeatIndex>> {
-    let found = stock.and_then(|stock| first_adjacent(on_sale, stock, wish));
-    found.ok_or_else(|| {
-        let message = "So many seats beside each other are not free there; try fewer or elsewhere.";
-        ApiError::new(StatusCode::CONFLICT, "seat_unavailable", message)
-    })
-}
-
-/// The first free seats beside each other, in the layout's order.
-fn first_adjacent(on_sale: &OnSale, stock: &StockView, wish: &BestWish) -> Option<Vec<SeatIndex>> {
-    let wanted = usize::try_from(wish.count).ok()?;
-    let mut next = 0;
-    for section in on_sale.layout.as_ref()?.sections() {
-        let is_wanted = wish.section.as_ref().is_none_or(|id| *id == section.id);
-        for row in &section.rows {
-            let mut run = Vec::new();
-            for seat in &row.seats {
-                let index = SeatIndex(next);
-                next += 1;
-                if !is_wanted || !stock.seats.is_available(index) {
-                    run.clear();
-                    continue;
-                }
-                run.push(index);
-                if run.len() == wanted {
-                    return Some(run);
-                }
-                if seat.aisle_after {
-                    run.clear();
-                }
-            }
+            // Groups beside each other, one after the other; none shares a seat.
+            let others: Vec<_> = alternatives.seats.into_iter().flatten().collect();
+            ApiError::new(StatusCode::CONFLICT, "seat_unavailable", message)
+                .detail("unavailable_seats", seats)
+                .detail("unavailable_tiers", tiers)
+                .detail("available_alternatives", others)
+                .detail("alternative_tiers", alternatives.tiers)
         }
     }
-    None
-}
-
-/// Free seats near the front that were not asked for.
-fn alternatives(
-    on_sale: &OnSale,
-    stock: Option<&StockView>,
-    asked: &Selection,
-    taken: &[SeatIndex],
-) -> Vec<String> {
-    let Some(stock) = stock else {
-        return Vec::new();
-    };
-    let free = (0..on_sale.event.seat_count).map(SeatIndex).filter(|seat| {
-        stock.seats.is_available(*seat) && !taken.contains(seat) && !asked.seats().contains(seat)
-    });
-    let named = free.filter_map(|seat| on_sale.seat_id(seat).map(str::to_owned));
-    named.take(MAX_ALTERNATIVES).collect()
-}
-
-fn bad_selection(error: BadSelection) -> ApiError {
-    ApiError::invalid(error.to_string())
 }
 
 /// Nobody is thrown out while paying: the session lasts as long as the hold.

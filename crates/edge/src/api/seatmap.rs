@@ -6,14 +6,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
-use usher_base::EventId;
+use usher_base::{EventId, Timestamp};
 use usher_booking::catalog::OnSale;
-use usher_booking::inventory::{SeatBits, SeatIndex};
+use usher_booking::seatmap::{SeatChange, SeatDiffer, SeatMap};
 
 use crate::error::{ApiError, ApiResult};
-use crate::live::{LiveEvent, StockView};
+use crate::live::LiveEvent;
 use crate::state::{Edge, StreamSlot};
 
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,69 +24,16 @@ const MAX_CHANGES_PER_FRAME: usize = 2_000;
 pub async fn show(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Response> {
     let on_sale = edge.on_sale(event)?;
     let stock = edge.live_event(event)?.stock().ok_or_else(not_yet)?;
-    Ok(Json(picture(&on_sale, &stock)))
+    let map = SeatMap::new(&on_sale, &stock.seats, &stock.places_left, stock.at);
+    Ok(Json(map).into_response())
 }
 
 fn not_yet() -> ApiError {
     let message = "The seats cannot be read for a moment. Try again shortly.";
     ApiError::unavailable("store_unavailable", message, Duration::from_secs(2))
-}
-
-fn picture(on_sale: &OnSale, stock: &StockView) -> Value {
-    let event = &on_sale.event;
-    let money = |amount: i64| json!({ "amount": amount, "currency": event.currency });
-    let mut next = 0;
-    let mut sections = Vec::new();
-    for section in on_sale.layout.iter().flat_map(|layout| layout.sections()) {
-        let mut cheapest: Option<i64> = None;
-        let mut rows = Vec::with_capacity(section.rows.len());
-        for row in &section.rows {
-            let mut seats = Vec::with_capacity(row.seats.len());
-            for seat in &row.seats {
-                let index = SeatIndex(next);
-                next += 1;
-                let price = on_sale.seat_price(index).unwrap_or(0);
-                cheapest = Some(cheapest.map_or(price, |least| least.min(price)));
-                let mut one = json!({
-                    "id": seat.id,
-                    "seat_number": seat.seat_number,
-                    "status": stock.seats.get(index),
-                    "price": money(price),
-                });
-                if seat.accessible {
-                    one["accessible"] = Value::Bool(true);
-                }
-                seats.push(one);
-            }
-            rows.push(json!({ "row_number": row.row_number, "seats": seats }));
-        }
-        sections.push(json!({
-            "id": section.id,
-            "name": section.name,
-            "price": money(cheapest.unwrap_or(0)),
-            "rows": rows,
-        }));
-    }
-    let tiers: Vec<_> = on_sale
-        .tiers(&stock.places_left)
-        .map(|tier| {
-            json!({
-                "id": tier.id, "name": tier.name, "price": money(tier.price),
-                "capacity": tier.capacity, "available": tier.available,
-            })
-        })
-        .collect();
-    json!({
-        "event_id": event.id,
-        "venue_id": event.venue.id,
-        "layout_version": event.layout_version,
-        "last_updated": stock.at,
-        "sections": sections,
-        "tiers": tiers,
-    })
 }
 
 /// One seat, for clients that do not want the whole hall.
@@ -132,10 +79,10 @@ async fn follow(
     _slot: StreamSlot,
 ) {
     let mut stocks = live.watch_stock();
-    let mut known = stocks
-        .borrow_and_update()
-        .as_ref()
-        .map(|stock| stock.seats.clone());
+    let mut differ = SeatDiffer::default();
+    if let Some(stock) = stocks.borrow_and_update().as_ref() {
+        differ.changes(&on_sale, stock.seats.clone());
+    }
     let draining = edge.draining.clone();
     loop {
         tokio::select! {
@@ -157,10 +104,7 @@ async fn follow(
         let Some(stock) = stocks.borrow_and_update().clone() else {
             continue;
         };
-        let before = known
-            .replace(stock.seats.clone())
-            .unwrap_or_else(|| stock.seats.clone());
-        for frame in differences(&on_sale, &stock, &before) {
+        for frame in frames(differ.changes(&on_sale, stock.seats.clone()), stock.at) {
             if send(&mut socket, &frame).await.is_err() {
                 return;
             }
@@ -168,18 +112,9 @@ async fn follow(
     }
 }
 
-fn differences(on_sale: &OnSale, stock: &StockView, before: &SeatBits) -> Vec<Value> {
-    let changes = stock.seats.changes_since(before);
-    let named = |(seat, status): &(SeatIndex, usher_booking::inventory::SeatStatus)| {
-        Some(json!([on_sale.seat_id(*seat)?, status]))
-    };
-    changes
-        .chunks(MAX_CHANGES_PER_FRAME)
-        .map(|chunk| {
-            let changes: Vec<_> = chunk.iter().filter_map(named).collect();
-            json!({ "type": "seats", "at": stock.at, "changes": changes })
-        })
-        .collect()
+fn frames(changes: Vec<SeatChange<'_>>, at: Timestamp) -> Vec<Value> {
+    let frame = |some: &[SeatChange<'_>]| json!({ "type": "seats", "at": at, "changes": some });
+    changes.chunks(MAX_CHANGES_PER_FRAME).map(frame).collect()
 }
 
 async fn send(socket: &mut WebSocket, frame: &Value) -> Result<(), ()> {

@@ -16,7 +16,7 @@ use usher_base::EventId;
 
 pub use cadence::{Cadence, Sent};
 pub use connected::Connection;
-pub use event::{LiveEvent, StockView};
+pub use event::LiveEvent;
 pub use ticker::{LiveOptions, run};
 pub use view::{EventView, Spot};
 
