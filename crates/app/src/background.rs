@@ -139,7 +139,10 @@ pub async fn tidy(edge: Arc<Edge>) {
     let mut interval = tokio::time::interval(TIDY_EVERY);
     loop {
         tokio::select! {
-            _ = interval.tick() => edge.join_limit.tidy(),
+            _ = interval.tick() => {
+                edge.join_limit.tidy();
+                edge.request_limit.tidy();
+            }
             () = edge.draining.cancelled() => return,
         }
     }

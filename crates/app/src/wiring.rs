@@ -18,8 +18,8 @@ use usher_booking::orders::Orders;
 use usher_booking::payments::{GuardedProvider, TestProvider};
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_edge::{
-    CookieJar, Desk, Edge, EdgeSettings, JoinLimit, Live, LiveOptions, MAX_REMEMBERED_TOKENS,
-    OperatorKeys, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots, TrustedProxies,
+    AddressLimit, CookieJar, Counted, Desk, Edge, EdgeSettings, FanLimits, Live, LiveOptions,
+    MAX_REMEMBERED_TOKENS, OperatorKeys, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots, TrustedProxies,
 };
 use usher_queue::pg::Store as LineStore;
 use usher_queue::{EdgeId, Line};
@@ -42,7 +42,12 @@ pub struct Parts {
 }
 
 fn scripts() -> Vec<&'static Script> {
-    [usher_queue::SCRIPTS, usher_booking::SCRIPTS].concat()
+    [
+        usher_queue::SCRIPTS,
+        usher_booking::SCRIPTS,
+        usher_edge::SCRIPTS,
+    ]
+    .concat()
 }
 
 pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::Result<Parts> {
@@ -98,7 +103,9 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         keys: Arc::new(keys),
         holds: Holds::new(redis.clone()),
         live: Arc::new(Live::default()),
-        join_limit: JoinLimit::new(config.joins_per_address_per_minute),
+        join_limit: AddressLimit::new(Counted::Joins, config.joins_per_address_per_minute),
+        request_limit: AddressLimit::new(Counted::Requests, config.requests_per_address_per_minute),
+        fan_limits: FanLimits::new(redis.clone()),
         streams: StreamSlots::new(config.max_streams),
         draining: life.draining.clone(),
         clock,
@@ -118,7 +125,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
     })
 }
 
-async fn open_redis(config: &Config) -> anyhow::Result<Redis> {
+pub async fn open_redis(config: &Config) -> anyhow::Result<Redis> {
     let redis = Redis::new(&config.redis_url, &scripts(), TimeSource::Server)
         .context("the setting `redis_url` is not a Redis address")?;
     let ping = redis.command::<String>(redis::cmd("PING")).await;
@@ -130,7 +137,7 @@ async fn open_redis(config: &Config) -> anyhow::Result<Redis> {
     Ok(redis)
 }
 
-async fn open_postgres(config: &Config) -> Result<PgPool, PostgresError> {
+pub async fn open_postgres(config: &Config) -> Result<PgPool, PostgresError> {
     let mut connection = postgres::open_connection(&config.database_url).await?;
     postgres::check_schema(&mut connection).await?;
     postgres::open_pool(&config.database_url, config.database_connections).await

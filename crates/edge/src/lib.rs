@@ -6,6 +6,7 @@
 //! models and templates.
 
 mod address;
+mod allowances;
 mod answers;
 mod api;
 mod cookies;
@@ -13,6 +14,7 @@ mod cross_site;
 mod desk;
 mod error;
 mod identity;
+mod keys;
 mod limits;
 mod live;
 mod operators;
@@ -25,9 +27,10 @@ mod views;
 mod waits;
 
 pub use address::TrustedProxies;
+pub use allowances::{FanLimits, SCRIPTS};
 pub use cookies::CookieJar;
 pub use desk::Desk;
-pub use limits::JoinLimit;
+pub use limits::{AddressLimit, Counted};
 pub use live::{Live, LiveOptions, run as run_live};
 pub use operators::OperatorKeys;
 pub use routes::router;

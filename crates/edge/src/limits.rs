@@ -1,39 +1,62 @@
-//! How often one client address may join. Counted in this process's memory by
-//! governor, before anything reaches Redis, so that a flood of joins costs the
-//! fans who already wait nothing.
+//! How often one client address may join, or ask anything of the shop. Counted
+//! in this process's memory by governor, before anything reaches Redis, so that
+//! a flood costs the fans who already wait nothing.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 
 use crate::address::limit_key;
 use crate::error::ApiError;
+use crate::state::Edge;
 
 /// Past this many remembered addresses, those at rest are forgotten at once.
 const MAX_REMEMBERED_ADDRESSES: usize = 200_000;
 
-pub struct JoinLimit {
+/// What one limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    Joins,
+    Requests,
+}
+
+impl Counted {
+    const fn limit(self) -> &'static str {
+        match self {
+            Self::Joins => "joins per address and minute",
+            Self::Requests => "requests per address and minute",
+        }
+    }
+}
+
+pub struct AddressLimit {
+    counted: Counted,
     limiter: DefaultKeyedRateLimiter<IpAddr>,
 }
 
-impl JoinLimit {
-    pub fn new(joins_per_minute: u32) -> Self {
-        let per_minute = NonZeroU32::new(joins_per_minute).unwrap_or(NonZeroU32::MIN);
+impl AddressLimit {
+    pub fn new(counted: Counted, per_minute: u32) -> Self {
+        let per_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
         Self {
+            counted,
             limiter: DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)),
         }
     }
 
-    /// Takes one join from the address's allowance, or says when to come back.
+    /// Takes one from the address's allowance, or says when to come back.
     pub fn check(&self, client: IpAddr) -> Result<(), ApiError> {
         let checked = self.limiter.check_key(&limit_key(client));
         checked.map_err(|not_until| {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
-            too_many(wait)
+            too_many(self.counted, wait)
         })
     }
 
@@ -46,15 +69,29 @@ impl JoinLimit {
     }
 }
 
-fn too_many(wait: Duration) -> ApiError {
-    let message = "Too many joins from this address; wait a moment and try again.";
+/// Middleware of what is asked again and again: the catalog and the shop.
+pub async fn per_address(
+    State(edge): State<Arc<Edge>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let client = edge.settings.proxies.client(peer, request.headers());
+    match edge.request_limit.check(client) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn too_many(counted: Counted, wait: Duration) -> ApiError {
+    let message = "Too much is asked from this address; wait a moment and try again.";
     ApiError::new(
         StatusCode::TOO_MANY_REQUESTS,
         "rate_limit_exceeded",
         message,
     )
     .retry_after(wait)
-    .detail("limit", "joins per address and minute")
+    .detail("limit", counted.limit())
 }
 
 #[cfg(test)]
@@ -64,7 +101,7 @@ mod tests {
 
     #[test]
     fn one_address_is_limited_and_another_is_not() {
-        let limit = JoinLimit::new(2);
+        let limit = AddressLimit::new(Counted::Joins, 2);
         let (a, b) = ("1.2.3.4".parse().unwrap(), "1.2.3.5".parse().unwrap());
         assert!(limit.check(a).is_ok() && limit.check(a).is_ok());
         assert_eq!(

@@ -19,6 +19,7 @@ use tower_http::trace::TraceLayer;
 use crate::api::{admin, events, health, orders, queue, reservations, seatmap, stream};
 use crate::cross_site;
 use crate::error::ApiError;
+use crate::limits;
 use crate::pages;
 use crate::state::Edge;
 use crate::views;
@@ -45,7 +46,7 @@ pub fn router(edge: Arc<Edge>) -> Router {
     Router::new()
         .merge(pages_of_fans())
         .merge(line())
-        .merge(shop())
+        .merge(catalog_and_shop(&edge))
         .merge(operators())
         .merge(plumbing())
         .fallback(not_found)
@@ -73,16 +74,16 @@ fn pages_of_fans() -> Router<Arc<Edge>> {
 fn line() -> Router<Arc<Edge>> {
     let own_place = get(queue::place).post(queue::join).delete(queue::leave);
     Router::new()
-        .route("/api/v1/events", get(events::list))
-        .route("/api/v1/events/{event}", get(events::show))
         .route("/api/v1/events/{event}/queue", own_place)
         .route("/api/v1/events/{event}/queue/stream", get(stream::open))
         .route("/api/v1/events/{event}/queue/claim", post(queue::claim))
 }
 
-fn shop() -> Router<Arc<Edge>> {
+fn catalog_and_shop(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
     let reservation = get(reservations::show).delete(reservations::release);
     Router::new()
+        .route("/api/v1/events", get(events::list))
+        .route("/api/v1/events/{event}", get(events::show))
         .route("/api/v1/events/{event}/seatmap", get(seatmap::show))
         .route(
             "/api/v1/events/{event}/seatmap/stream",
@@ -105,6 +106,10 @@ fn shop() -> Router<Arc<Edge>> {
         .route("/api/v1/orders/{number}", get(orders::show))
         .route("/api/v1/orders/{number}/cancel", post(orders::cancel))
         .route("/api/v1/tickets/{number}/qr.svg", get(orders::qr))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(edge),
+            limits::per_address,
+        ))
 }
 
 fn operators() -> Router<Arc<Edge>> {

@@ -15,10 +15,11 @@ use usher_booking::holds::Holds;
 use usher_queue::{AccessClaims, Line};
 
 use crate::address::TrustedProxies;
+use crate::allowances::FanLimits;
 use crate::cookies::{self, CookieJar};
 use crate::desk::Desk;
 use crate::error::{ApiError, ApiResult};
-use crate::limits::JoinLimit;
+use crate::limits::AddressLimit;
 use crate::live::{EventView, Live, LiveEvent};
 use crate::operators::OperatorKeys;
 
@@ -44,7 +45,9 @@ pub struct Edge {
     pub catalog: Catalog,
     pub holds: Holds,
     pub desk: Option<Desk>,
-    pub join_limit: JoinLimit,
+    pub join_limit: AddressLimit,
+    pub request_limit: AddressLimit,
+    pub fan_limits: FanLimits,
     pub streams: StreamSlots,
     pub draining: CancellationToken,
 }

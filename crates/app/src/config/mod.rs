@@ -43,6 +43,7 @@ pub struct Config {
     pub admin_api_key: String,
     pub trusted_proxies: Vec<String>,
     pub joins_per_address_per_minute: u32,
+    pub requests_per_address_per_minute: u32,
     pub max_streams: usize,
     pub drain_seconds: u64,
     pub log_format: LogFormat,

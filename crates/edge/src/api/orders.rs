@@ -17,6 +17,7 @@ use usher_booking::orders::{
 use usher_booking::tickets::{self, TicketClaim, TicketNumber};
 use utoipa::ToSchema;
 
+use crate::allowances::Doing;
 use crate::cookies;
 use crate::error::{ApiError, ApiResult};
 use crate::shopping::{self, Amount, OwnHold, hold_refusal};
@@ -118,6 +119,9 @@ pub async fn commit(
 ) -> ApiResult<Response> {
     form.validate()?;
     let own = edge.own_hold(&headers, id).await?;
+    edge.fan_limits
+        .check(own.live.id, own.access.sub, Doing::Commit)
+        .await?;
     let request = CommitRequest {
         event: own.live.id,
         fan: own.access.sub,

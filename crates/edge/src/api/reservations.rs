@@ -19,6 +19,7 @@ use usher_booking::holds::{
 use usher_queue::AccessClaims;
 use utoipa::ToSchema;
 
+use crate::allowances::Doing;
 use crate::error::{ApiError, ApiResult};
 use crate::live::LiveEvent;
 use crate::places::{self, Stand};
@@ -105,6 +106,9 @@ pub async fn create(
         Ok(access) => access,
         Err(refusal) => return Err(in_queue(&edge, &live, &headers).await.unwrap_or(refusal)),
     };
+    edge.fan_limits
+        .check(event, access.sub, Doing::Reserve)
+        .await?;
     let on_sale = edge.on_sale(event)?;
     let hold = hold(&edge, &on_sale, &access, form).await?;
     metrics::counter!("usher_holds_total", "event" => event.to_string()).increment(1);
@@ -228,6 +232,9 @@ pub async fn show(
     headers: HeaderMap,
 ) -> ApiResult<Json<ReservationAnswer>> {
     let own = edge.own_hold(&headers, id).await?;
+    edge.fan_limits
+        .check(own.live.id, own.access.sub, Doing::Browse)
+        .await?;
     Ok(Json(describe(&own.on_sale, &own.hold)))
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use usher_base::{EventId, Timestamp};
 use usher_booking::catalog::OnSale;
 use usher_booking::seatmap::{SeatChange, SeatDiffer, SeatMap};
 
+use crate::allowances::Doing;
 use crate::error::{ApiError, ApiResult};
 use crate::live::LiveEvent;
 use crate::state::{Edge, StreamSlot};
@@ -24,11 +26,25 @@ const MAX_CHANGES_PER_FRAME: usize = 2_000;
 pub async fn show(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
+    headers: HeaderMap,
 ) -> ApiResult<Response> {
+    let live = edge.live_event(event)?;
+    look(&edge, &live, &headers).await?;
     let on_sale = edge.on_sale(event)?;
-    let stock = edge.live_event(event)?.stock().ok_or_else(not_yet)?;
+    let stock = live.stock().ok_or_else(not_yet)?;
     let map = SeatMap::new(&on_sale, &stock.seats, &stock.places_left, stock.at);
     Ok(Json(map).into_response())
+}
+
+/// Who is inside is counted as a fan; everybody else only by address.
+async fn look(edge: &Edge, live: &LiveEvent, headers: &HeaderMap) -> ApiResult<()> {
+    match edge.access_of(live, headers) {
+        Ok(access) => {
+            let fan_limits = &edge.fan_limits;
+            fan_limits.check(live.id, access.sub, Doing::Browse).await
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 fn not_yet() -> ApiError {
@@ -40,14 +56,17 @@ fn not_yet() -> ApiError {
 pub async fn seat(
     State(edge): State<Arc<Edge>>,
     Path((event, seat_id)): Path<(EventId, String)>,
+    headers: HeaderMap,
 ) -> ApiResult<Json<Value>> {
+    let live = edge.live_event(event)?;
+    look(&edge, &live, &headers).await?;
     let on_sale = edge.on_sale(event)?;
     let index = on_sale
         .layout
         .as_ref()
         .and_then(|layout| layout.index_of(&seat_id));
     let index = index.ok_or_else(|| ApiError::not_found("seat"))?;
-    let stock = edge.live_event(event)?.stock().ok_or_else(not_yet)?;
+    let stock = live.stock().ok_or_else(not_yet)?;
     Ok(Json(json!({
         "seat_id": seat_id,
         "status": stock.seats.get(index),

@@ -1,0 +1,9 @@
+//! Every Redis key of the edge, and no other place spells one.
+
+use usher_base::redis::keys::of_event;
+use usher_base::{EventId, FanId};
+
+/// How much of one kind of call a fan has left; it fades by itself.
+pub fn allowance(event: EventId, kind: &str, fan: FanId) -> String {
+    of_event(event, &format!("allow:{kind}:{fan}"))
+}
