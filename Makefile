@@ -6,6 +6,9 @@ SHELL := /bin/bash
 WEB := crates/edge/web
 export PATH := $(CURDIR)/.tools/node/node_modules/node/bin:$(PATH)
 
+# Builds the points at which the crash tests abort the process for real.
+TEST_FEATURES := --features usher-booking/failpoints
+
 # `make demo ARGS="--no-crowd --port 8080"` passes flags on to `usher demo`.
 ARGS ?=
 
@@ -42,7 +45,7 @@ $(WEB)/dist/.vite/manifest.json: $(WEB)/node_modules $(shell find $(WEB)/src -ty
 .PHONY: lint
 lint: ## formatting and clippy, warnings are errors
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked $(TEST_FEATURES) -- -D warnings
 
 .PHONY: deny
 deny: ## licences, sources, duplicates and forbidden dependencies
@@ -54,7 +57,7 @@ audit: ## known vulnerabilities (needs the network)
 
 .PHONY: suite
 suite: ## every Rust test, in parallel
-	cargo nextest run --workspace --locked
+	cargo nextest run --workspace --locked $(TEST_FEATURES)
 
 .PHONY: pages-test
 pages-test: $(WEB)/node_modules ## types and unit tests of the pages
@@ -63,5 +66,5 @@ pages-test: $(WEB)/node_modules ## types and unit tests of the pages
 
 .PHONY: e2e
 e2e: $(WEB)/node_modules ## a fan's and an operator's walk in a real browser
-	cargo build --bin usher --locked
+	cargo build --workspace --bin usher --locked $(TEST_FEATURES)
 	npm --prefix $(WEB) run --silent e2e

@@ -89,6 +89,19 @@ setup_rust_tool() {
   cargo install --quiet --locked "$name" || fail "could not build $name"
 }
 
+# The payment client is tried against an independent stand-in, never our own.
+setup_localstripe() {
+  local place=$tools/localstripe
+  [ -x "$place/bin/localstripe" ] && return 0
+  python3 -m venv "$place" 2>/dev/null || {
+    install "holds the payment stand-in of the tests" "python3-venv" "python@3"
+    python3 -m venv "$place" || fail "python3 cannot make an environment in .tools"
+  }
+  say "fetching localstripe into .tools (payments are tested against it)"
+  "$place/bin/pip" install --quiet --disable-pip-version-check "localstripe==1.15.10" \
+    || fail "pip could not fetch localstripe"
+}
+
 mkdir -p "$tools"
 setup_rust
 have redis-server || install "the line and the holds live in it" "redis-server" "redis"
@@ -98,6 +111,7 @@ setup_node
 if [ "$purpose" = test ]; then
   have nginx || [ -x /usr/sbin/nginx ] || install "the gate is tested behind it" "nginx-light" "nginx"
   have chromium || have google-chrome || install "the pages are tested in it" "chromium" "--cask chromium"
+  setup_localstripe
   setup_rust_tool cargo-nextest "runs the suite in parallel"
   setup_rust_tool cargo-deny "checks licences, sources and forbidden dependencies"
 fi
