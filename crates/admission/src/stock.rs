@@ -7,7 +7,8 @@ use usher_base::{EventId, Timestamp};
 
 use crate::{cache, keys};
 
-/// Older numbers are not acted upon: an empty shop is better than a wrong one.
+/// Older numbers are no reason to close or to open. For letting people in the
+/// leader goes by the last that it knew.
 const FADES_AFTER_SECONDS: u64 = 10;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use usher_queue::pg::{LineRow, StoreError};
+use usher_queue::pg::{DrawProgress, LineRow, StoreError};
 use usher_queue::{Ended, EventBoard, Phase};
 
 use super::Leader;
@@ -19,6 +19,8 @@ use crate::stock::StockReport;
 
 /// One thing waits no longer than this for Postgres; the next second tries again.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Sorting and numbering a million fans takes seconds.
+const DRAW_PATIENCE: Duration = Duration::from_secs(60);
 /// The law's memory and the line's bitmaps are written down so often (seconds).
 const CHECKPOINT_EVERY: u64 = 5;
 /// Ended sessions that may wait for Postgres.
@@ -126,6 +128,9 @@ impl<'l> Clerk<'l> {
         let now = leader.clock.now();
         let follow = leader.store.follow_schedule(&leader.line, row, now);
         patiently("follow the schedule", follow).await;
+        if row.phase == Phase::Drawing {
+            self.advance_draw(row).await;
+        }
         let Some(seen) = self.post.seen.borrow().clone() else {
             return;
         };
@@ -136,6 +141,26 @@ impl<'l> Clerk<'l> {
         self.follow_stock(row, seen.stock.as_ref()).await;
         if turn.is_multiple_of(CHECKPOINT_EVERY) {
             patiently("write a checkpoint", self.checkpoint(row, &seen.kept)).await;
+        }
+    }
+
+    /// A draw goes as far as it can; once everybody has a number, the event opens.
+    async fn advance_draw(&self, row: &LineRow) {
+        let (leader, event) = (self.leader, row.event);
+        let Some(keys) = &leader.keys else { return };
+        let now = leader.clock.now();
+        let draw = leader.store.advance_draw(&leader.line, keys, row, now);
+        // Each step is on record, so the next second, or leader, goes on from there.
+        match tokio::time::timeout(DRAW_PATIENCE, Box::pin(draw)).await {
+            Ok(Ok(DrawProgress::Finished)) => {
+                let open = leader.store.change_phase(&leader.line, event, Phase::Open);
+                patiently("open after the draw", open).await;
+            }
+            Ok(Ok(DrawProgress::WaitsFor(lanes))) => {
+                tracing::debug!(%event, ?lanes, "the draw waits for its entropy");
+            }
+            Ok(Err(error)) => tracing::warn!(%error, %event, "the draw has to wait"),
+            Err(_) => tracing::warn!(%event, "the draw goes on in the next second"),
         }
     }
 

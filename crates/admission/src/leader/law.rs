@@ -11,6 +11,7 @@ use super::Leader;
 use super::tally::Tally;
 use crate::control::Controller;
 use crate::pg::checkpoints;
+use crate::stock::StockReport;
 use crate::{cache, keys};
 
 /// Older memories are not taken up: what the backend could do then says little now.
@@ -24,6 +25,9 @@ pub(crate) struct Kept {
     pub law: Controller,
     /// Up to where releases, claims and ends are in the law.
     pub counted: Tally,
+    /// What was left to sell when that was last known.
+    #[serde(default)]
+    pub stock: Option<StockReport>,
 }
 
 impl Kept {

@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use usher_base::redis::Redis;
+use usher_base::signing::SigningKeys;
 use usher_base::{Clock, EventId};
 use usher_queue::Line;
 use usher_queue::pg::{LineRow, Recorder, Store};
@@ -50,6 +51,8 @@ pub struct Leader {
     pool: PgPool,
     clock: Arc<dyn Clock>,
     tuning: Tuning,
+    /// To sign the lists of draws with; without them lotteries wait.
+    keys: Option<Arc<SigningKeys>>,
 }
 
 /// An event that is led, or stood by for.
@@ -69,6 +72,7 @@ impl Leader {
             pool,
             clock,
             tuning: Tuning::default(),
+            keys: None,
         }
     }
 
@@ -76,6 +80,14 @@ impl Leader {
     pub fn with_tuning(self, tuning: Tuning) -> Result<Self, TuningError> {
         tuning.validate()?;
         Ok(Self { tuning, ..self })
+    }
+
+    /// The same for events that are drawn: their lists are signed with `keys`.
+    pub fn with_draws(self, keys: Arc<SigningKeys>) -> Self {
+        Self {
+            keys: Some(keys),
+            ..self
+        }
     }
 
     /// Leads, or stands by for, every event that is not closed.

@@ -46,6 +46,8 @@ pub(super) struct Round<'l> {
     /// Mean age of claims, as the law has learned it.
     usual_claim_s: f64,
     sources: Sources,
+    /// Newest known: without news the shop is as it was, not full.
+    stock: Option<StockReport>,
     /// Unknown until Redis has it: then nobody is released.
     policy: Option<Mirrored>,
     seconds: Seconds,
@@ -56,6 +58,7 @@ pub(super) struct Round<'l> {
 struct Look {
     board: Arc<EventBoard>,
     snapshot: Snapshot,
+    /// Fresh.
     stock: Option<StockReport>,
     incoming: Incoming,
     now: Timestamp,
@@ -70,9 +73,9 @@ impl<'l> Round<'l> {
     ) -> Self {
         let event = rows.borrow().event;
         let kept = Kept::read(leader, event).await;
-        let (law, tally) = match kept {
-            Some(kept) => (kept.law, Some(kept.counted)),
-            None => (leader.new_law(), None),
+        let (law, tally, stock) = match kept {
+            Some(kept) => (kept.law, Some(kept.counted), kept.stock),
+            None => (leader.new_law(), None, None),
         };
         Self {
             leader,
@@ -86,6 +89,7 @@ impl<'l> Round<'l> {
             claims: ClaimAges::default(),
             usual_claim_s: leader.tuning.claims.delay_s,
             sources: Sources::default(),
+            stock,
             policy: None,
             seconds: Seconds::default(),
             releaser: Releaser::new(leader, lease, event),
@@ -183,10 +187,14 @@ impl<'l> Round<'l> {
             self.policy = Some(policy);
         }
         self.lanes.see(&board, &snapshot);
+        let stock = stock.ok().flatten();
+        if stock.is_some() {
+            self.stock.clone_from(&stock);
+        }
         Ok(Look {
             board: Arc::new(board),
             snapshot,
-            stock: stock.ok().flatten(),
+            stock,
             incoming: incoming.unwrap_or_default(),
             now,
         })
@@ -233,7 +241,7 @@ impl<'l> Round<'l> {
             ends: happened.ended,
             released: happened.released,
             claims: self.claims.by_age(happened.claimed, self.usual_claim_s),
-            stock: look.stock.as_ref().map(|stock| Stock {
+            stock: self.stock.as_ref().map(|stock| Stock {
                 free_seats: stock.free,
                 seats_per_order: stock.seats_per_order(),
                 first_holds: look.incoming.first_holds.clone(),
@@ -312,6 +320,7 @@ impl<'l> Round<'l> {
             at: look.now,
             law: self.law.clone(),
             counted: self.tally.unwrap_or_default(),
+            stock: self.stock.clone(),
         };
         tokio::join!(
             announce(self.leader, self.event, &status),

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use usher_base::redis::TimeSource;
-use usher_base::{Clock, SystemClock};
-use usher_queue::{Phase, Schedule};
+use usher_base::{Clock, Number, SystemClock};
+use usher_queue::draw::{DrawSecret, EntropyRule};
+use usher_queue::{LineSettings, Ordering, Phase, Schedule};
 
 use crate::venue::{FAST, Venue, manual, until};
 
@@ -47,6 +48,43 @@ async fn the_schedule_opens_the_event_and_closes_it() {
 }
 
 #[tokio::test]
+async fn a_lottery_is_drawn_and_then_opens() {
+    let now = SystemClock.now();
+    let after = |seconds| Some(now.plus(Duration::from_secs(seconds)));
+    let schedule = Schedule {
+        gathers_at: after(0),
+        opens_at: after(4),
+        closes_at: None,
+    };
+    let settings = LineSettings {
+        ordering: Ordering::Lottery,
+        ..LineSettings::default()
+    };
+    let lanes = [("main", 1)];
+    let venue = Venue::set_up(TimeSource::Server, &lanes, schedule, settings).await;
+    let (event, lane) = (venue.event, &venue.lanes[0]);
+    let rule = EntropyRule::default_drand();
+    let secret = DrawSecret::from_bytes([5; 32]);
+    let committed = venue.store.commit_draw(event, lane, &rule, &secret).await;
+    committed.unwrap();
+    venue.change_phase(Phase::Scheduled).await;
+    venue.put(manual(FAST)).await;
+    let leader = venue.lead().await;
+    until_phase(&venue, Phase::Gathering).await;
+    venue.join(0, 1, 300).await;
+    until_phase(&venue, Phase::Drawing).await;
+    // No entropy comes here, so the operator opens in the order of arrival.
+    let opened = || async { venue.store.open_draw_as_fifo(event, lane).await.unwrap() };
+    until("the list's root is out", opened).await;
+    until_phase(&venue, Phase::Open).await;
+    let numbers: Vec<Number> = (1..=300).map(Number).collect();
+    venue.connect(0, &numbers);
+    venue.until_released(300).await;
+    venue.assert_nobody_was_released_twice().await;
+    leader.stop().await;
+}
+
+#[tokio::test]
 async fn sold_out_closes_the_door_and_what_comes_back_opens_it() {
     let venue = Venue::open().await;
     venue.crowd(5).await;
@@ -83,4 +121,27 @@ async fn an_operators_own_sold_out_stays() {
     }
     assert_eq!(venue.board().await.state.phase, Phase::SoldOut);
     leader.stop().await;
+}
+
+#[tokio::test]
+async fn without_news_of_the_stock_the_shop_is_as_it_was() {
+    let venue = Venue::open().await;
+    venue.crowd(5).await;
+    let first = venue.lead().await;
+    // All is set aside and may come back, so this is not sold out.
+    venue.stock(0, 40, 60).await;
+    venue.seconds(2).await;
+    venue.put(manual(FAST)).await;
+    venue.forget("stock").await;
+    venue.seconds(2).await;
+    assert_eq!(venue.released().await, 0);
+    first.stop().await;
+    let second = venue.lead().await;
+    venue.seconds(3).await;
+    let status = venue.status().await.unwrap();
+    assert_eq!((status.released_total, status.seats_left), (0, None));
+    assert_eq!(status.clause, usher_admission::control::Clause::SoldOut);
+    venue.stock(40, 0, 60).await;
+    venue.until_released(5).await;
+    second.stop().await;
 }

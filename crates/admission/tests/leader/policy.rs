@@ -3,7 +3,6 @@
 use usher_admission::PolicyChangeError;
 use usher_admission::control::{Mode, Policy};
 use usher_base::Timestamp;
-use usher_base::redis::keys;
 
 use crate::venue::{FAST, Venue, manual, paused, until};
 
@@ -101,9 +100,7 @@ async fn a_pause_that_redis_forgot_is_restored_before_anybody_is_let_in() {
     venue.put(manual(FAST)).await;
     venue.put(paused()).await;
     // As after a rebuild: neither the policy nor the mode is there.
-    let mut forget = redis::cmd("DEL");
-    forget.arg(keys::of_event(venue.event, "policy"));
-    venue.line.redis().command::<i64>(forget).await.unwrap();
+    venue.forget("policy").await;
     let mode = usher_queue::Mode::Auto;
     venue.line.set_mode(venue.event, mode).await.unwrap();
     let leader = venue.lead().await;

@@ -64,9 +64,7 @@ async fn with_redis_emptied_postgres_has_the_laws_memory() {
     until("a checkpoint of that is written", kept).await;
     first.stop().await;
     for name in ["law", "status"] {
-        let mut forget = redis::cmd("DEL");
-        forget.arg(keys::of_event(venue.event, name));
-        venue.line.redis().command::<i64>(forget).await.unwrap();
+        venue.forget(name).await;
     }
     let second = venue.lead().await;
     venue.until_led().await;

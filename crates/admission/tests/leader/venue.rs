@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::join_all;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -14,6 +16,7 @@ use usher_admission::control::{Mode, Policy, Signals};
 use usher_admission::signals::Report;
 use usher_admission::{Leader, Policies, Status, StockReport};
 use usher_base::redis::{Redis, TimeSource, keys};
+use usher_base::signing::{SigningKeys, generate_jwk_set};
 use usher_base::{Clock, Epoch, EventId, FanId, Lane, Number, SystemClock, Timestamp};
 use usher_queue::pg::{LaneSetup, NewLine, Store};
 use usher_queue::{
@@ -110,6 +113,15 @@ impl Venue {
 
     /// A draft.
     pub async fn with(time: TimeSource, lanes: &[(&str, u32)], schedule: Schedule) -> Self {
+        Self::set_up(time, lanes, schedule, LineSettings::default()).await
+    }
+
+    pub async fn set_up(
+        time: TimeSource,
+        lanes: &[(&str, u32)],
+        schedule: Schedule,
+        settings: LineSettings,
+    ) -> Self {
         let sandbox = Sandbox::start().await.unwrap();
         let pool = PgPool::connect(&sandbox.postgres.url()).await.unwrap();
         let redis = Redis::new(&sandbox.redis.url(), SCRIPTS, time).unwrap();
@@ -128,7 +140,7 @@ impl Venue {
         };
         let new = NewLine {
             event,
-            settings: LineSettings::default(),
+            settings,
             schedule,
             lanes: lanes.iter().map(setup).collect(),
         };
@@ -204,6 +216,13 @@ impl Venue {
         self.line.redis().command::<i64>(set).await.unwrap();
     }
 
+    /// Takes one of admission's keys away.
+    pub async fn forget(&self, name: &str) {
+        let mut forget = redis::cmd("DEL");
+        forget.arg(keys::of_event(self.event, name));
+        self.line.redis().command::<i64>(forget).await.unwrap();
+    }
+
     pub async fn change_phase(&self, to: Phase) {
         let change = self.store.change_phase(&self.line, self.event, to);
         change.await.unwrap();
@@ -218,12 +237,15 @@ impl Venue {
     pub async fn lead(&self) -> Running {
         let redis = redis_of(&self.sandbox.redis.url(), self.time).await;
         let stop = CancellationToken::new();
+        let set = generate_jwk_set(&mut StdRng::seed_from_u64(1));
+        let keys = SigningKeys::from_jwk_set(&set, "https://usher.example").unwrap();
         let leader = Leader::new(
             Line::new(redis),
             PgPool::connect(&self.sandbox.postgres.url()).await.unwrap(),
             Arc::new(SystemClock),
             stop.clone(),
-        );
+        )
+        .with_draws(Arc::new(keys));
         let task = tokio::spawn(Arc::new(leader).run(stop.clone()));
         Running { stop, task }
     }
@@ -248,6 +270,7 @@ impl Venue {
             let joined = self.line.join(&order).await.unwrap();
             match joined.place {
                 Place::Waiting { number } => numbers.push(number),
+                Place::Gathering { .. } => {}
                 other => panic!("expected to wait, not {other:?}"),
             }
         }
