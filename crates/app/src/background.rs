@@ -1,5 +1,6 @@
 //! What a booking node does beside requests, each second: end holds that are
-//! due, finish orders that were left, publish what happened and what is left.
+//! due, finish orders that were left, publish what happened and what is left; and
+//! from time to time, forget what is over.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use crate::events::Events;
 use crate::lifecycle::Lifecycle;
 
 const EVERY: Duration = Duration::from_secs(1);
+const PRUNE_OUTBOX_EVERY: Duration = Duration::from_secs(10);
+const PRUNE_NOTICES_EVERY: Duration = Duration::from_secs(3_600);
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 /// Rounds at once when one did not take all that was due.
 const MAX_ROUNDS: usize = 20;
@@ -38,6 +41,14 @@ pub fn run_booking(
     let (known, sweeper) = (Arc::clone(events), holds.clone());
     tasks.spawn(each_second(stop.clone(), move || {
         sweep(Arc::clone(&known), sweeper.clone())
+    }));
+    let pruned = Arc::clone(&orders);
+    tasks.spawn(every(PRUNE_OUTBOX_EVERY, stop.clone(), move || {
+        prune_outbox(Arc::clone(&pruned))
+    }));
+    let pruned = Arc::clone(&orders);
+    tasks.spawn(every(PRUNE_NOTICES_EVERY, stop.clone(), move || {
+        prune_notices(Arc::clone(&pruned))
     }));
     let known = Arc::clone(events);
     tasks.spawn(each_second(stop.clone(), move || {
@@ -59,7 +70,15 @@ pub fn run_booking(
 }
 
 async fn each_second<F: Future<Output = ()>>(stop: CancellationToken, work: impl Fn() -> F) {
-    let mut interval = tokio::time::interval(EVERY);
+    every(EVERY, stop, work).await;
+}
+
+async fn every<F: Future<Output = ()>>(
+    period: Duration,
+    stop: CancellationToken,
+    work: impl Fn() -> F,
+) {
+    let mut interval = tokio::time::interval(period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -102,6 +121,23 @@ async fn publish(relay: Arc<Relay>) {
             Ok(false) => return,
             Err(error) => return tracing::debug!(%error, "the outbox is not published this time"),
         }
+    }
+}
+
+/// What was published long ago; the event store keeps it.
+async fn prune_outbox(orders: Arc<Orders>) {
+    for _ in 0..MAX_ROUNDS {
+        match orders.prune_outbox().await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => return tracing::debug!(%error, "the outbox is not pruned this time"),
+        }
+    }
+}
+
+async fn prune_notices(orders: Arc<Orders>) {
+    if let Err(error) = orders.prune_notices().await {
+        tracing::debug!(%error, "old webhooks are not forgotten this time");
     }
 }
 

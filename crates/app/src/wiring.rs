@@ -15,7 +15,8 @@ use usher_base::{Clock, SystemClock};
 use usher_booking::catalog::Catalog;
 use usher_booking::holds::Holds;
 use usher_booking::orders::Orders;
-use usher_booking::payments::{GuardedProvider, TestProvider};
+use usher_booking::payments::stripe::{StripeClient, StripeProvider};
+use usher_booking::payments::{GuardedProvider, PaymentProvider, TestProvider};
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_edge::{
     AddressLimit, CookieJar, Counted, Desk, Edge, EdgeSettings, FanLimits, Live, LiveOptions,
@@ -174,10 +175,12 @@ async fn open_desk(
     line: &Line,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Desk> {
-    let provider = match config.payment_provider {
+    let provider: Arc<dyn PaymentProvider> = match config.payment_provider {
         PaymentProviderName::Test => Arc::new(TestProvider::new(pool.clone())),
         PaymentProviderName::Stripe => {
-            anyhow::bail!("the payment provider `stripe` is not built in yet; use `test`")
+            let client = StripeClient::new(&config.stripe_api_base, &config.stripe_secret_key)
+                .context("the setting `stripe_api_base` is not usable")?;
+            Arc::new(StripeProvider::new(client))
         }
     };
     let provider = GuardedProvider::new(provider, Arc::clone(clock));
@@ -189,6 +192,7 @@ async fn open_desk(
         policies: Policies::new(pool.clone(), line.clone()),
         lines: LineStore::new(pool.clone()),
         orders: Orders::new(redis, pool.clone(), writer, provider, Arc::clone(clock)),
+        stripe_webhook_secret: config.stripe_webhook_secret.clone(),
         test_payments: config.payment_provider == PaymentProviderName::Test,
     })
 }

@@ -2,23 +2,57 @@
 //! operators' controls. The edge role runs without and says so.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use usher_admission::Policies;
 use usher_booking::orders::Orders;
+use usher_booking::pg::audit::Entry;
 use usher_queue::pg::Store as LineStore;
 
 use crate::error::{ApiError, ApiResult};
+use crate::operators::Operator;
 use crate::state::Edge;
 
 pub struct Desk {
     pub policies: Policies,
     pub lines: LineStore,
     pub orders: Arc<Orders>,
+    /// Of the webhook's endpoint; empty where Stripe is not used.
+    pub stripe_webhook_secret: String,
     pub test_payments: bool,
 }
 
+/// Postgres is away for a moment: what was asked may be asked again.
+pub fn database_unavailable(error: impl std::fmt::Display) -> ApiError {
+    tracing::error!(%error, "the database cannot be asked");
+    let message = "The database does not answer; try again in a few seconds.";
+    ApiError::unavailable("database_unavailable", message, Duration::from_secs(3))
+}
+
 impl Edge {
+    /// Writes an operator's action into the audit log. The action has taken
+    /// effect by then, so a failure here is told to the log, not to the operator.
+    pub async fn note(
+        &self,
+        operator: &Operator,
+        action: &'static str,
+        subject: String,
+        details: serde_json::Value,
+    ) {
+        tracing::info!(operator = operator.name, action, subject, %details, "an operator acts");
+        let Some(desk) = &self.desk else { return };
+        let entry = Entry {
+            actor: operator.name.clone(),
+            action,
+            subject,
+            details,
+        };
+        if let Err(error) = desk.orders.log(entry).await {
+            tracing::error!(%error, action, "an action is not in the audit log");
+        }
+    }
+
     pub fn desk(&self) -> ApiResult<&Desk> {
         self.desk.as_ref().ok_or_else(|| {
             let message = "This is served by the booking role; check the proxy's routes.";

@@ -16,7 +16,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use crate::api::{admin, events, health, orders, queue, reservations, seatmap, stream};
+use crate::api::{admin, events, health, orders, queue, reservations, seatmap, stream, webhooks};
 use crate::cross_site;
 use crate::error::ApiError;
 use crate::limits;
@@ -115,6 +115,7 @@ fn catalog_and_shop(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
 fn operators() -> Router<Arc<Edge>> {
     let admission = get(admin::admission::show).put(admin::admission::change);
     Router::new()
+        .merge(desk())
         .route("/console", get(views::console::home))
         .route("/console/sign-in", post(views::console::sign_in))
         .route("/console/sign-out", post(views::console::sign_out))
@@ -136,6 +137,30 @@ fn operators() -> Router<Arc<Edge>> {
             "/api/v1/admin/events/{event}/status/stream",
             get(admin::status::stream),
         )
+}
+
+/// What operators and doors ask of the recorded orders.
+fn desk() -> Router<Arc<Edge>> {
+    let sync = post(admin::door::sync).layer(DefaultBodyLimit::max(admin::door::MAX_SYNC_BYTES));
+    Router::new()
+        .route("/api/v1/admin/orders", get(admin::orders::search))
+        .route("/api/v1/admin/orders.csv", get(admin::orders::export))
+        .route("/api/v1/admin/ledger", get(admin::records::ledger))
+        .route("/api/v1/admin/audit", get(admin::records::audit))
+        .route(
+            "/api/v1/admin/events/{event}/checkin",
+            get(admin::door::list).post(admin::door::scan),
+        )
+        .route("/api/v1/admin/events/{event}/checkin/sync", sync)
+        .route(
+            "/api/v1/admin/events/{event}/revoke",
+            post(admin::sessions::revoke),
+        )
+        .route(
+            "/api/v1/admin/events/{event}/signals",
+            post(admin::signals::push),
+        )
+        .route("/webhooks/{provider}", post(webhooks::take))
 }
 
 fn plumbing() -> Router<Arc<Edge>> {

@@ -1,6 +1,6 @@
 //! Orders: what they are made of and how they live (`model`, `state`,
 //! `number`), how one comes about (`commit`, `drive`, `tell`), how it is given
-//! back (`cancel`), and how whatever was left unfinished is finished
+//! back (`cancel`), what operators and doors ask (`office`), and how whatever was left unfinished is finished
 //! (`reconcile`).
 
 mod cancel;
@@ -9,6 +9,7 @@ mod drive;
 mod lookup;
 mod model;
 mod number;
+mod office;
 mod receipt;
 mod reconcile;
 mod state;

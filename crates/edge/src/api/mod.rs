@@ -8,3 +8,4 @@ pub mod queue;
 pub mod reservations;
 pub mod seatmap;
 pub mod stream;
+pub mod webhooks;

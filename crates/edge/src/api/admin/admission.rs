@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use usher_admission::PolicyChangeError;
 use usher_admission::control::{Mode, Policy};
 use usher_base::{EventId, Timestamp};
@@ -102,8 +103,11 @@ pub async fn change(
         .put(event, &policy, &operator.name)
         .await;
     put.map_err(refusal)?;
-    tracing::info!(%event, operator = operator.name, mode = ?policy.mode, "admission changed");
-    Ok(Json(policy.into()))
+    let now = AdmissionForm::from(policy);
+    let details = json!(now);
+    edge.note(&operator, "admission_changed", event.to_string(), details)
+        .await;
+    Ok(Json(now))
 }
 
 fn refusal(error: PolicyChangeError) -> ApiError {

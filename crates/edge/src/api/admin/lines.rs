@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use usher_base::EventId;
 use usher_base::redis::{Hint, HintKind};
 use usher_queue::Phase;
@@ -37,7 +38,9 @@ pub async fn change_phase(
         .change_phase(&edge.line, event, form.phase)
         .await
         .map_err(refusal)?;
-    tracing::info!(%event, operator = operator.name, phase = %form.phase, "phase changed");
+    let details = json!({ "phase": form.phase });
+    edge.note(&operator, "phase_changed", event.to_string(), details)
+        .await;
     Ok(Json(form))
 }
 
@@ -77,11 +80,13 @@ pub async fn change_message(
     // A lost hint costs the fans a tick.
     let kind = HintKind::Changed;
     let _ = edge.redis.hint(Hint { event, kind }).await;
-    tracing::info!(%event, operator = operator.name, "message changed");
+    let details = json!({ "message": message });
+    edge.note(&operator, "message_changed", event.to_string(), details)
+        .await;
     Ok(Json(MessageForm { message }))
 }
 
-fn refusal(error: StoreError) -> ApiError {
+pub fn refusal(error: StoreError) -> ApiError {
     match error {
         StoreError::NoLine => ApiError::not_found("event"),
         StoreError::Phase(refused) => {

@@ -2,5 +2,10 @@
 //! made it and takes effect within a second.
 
 pub mod admission;
+pub mod door;
 pub mod lines;
+pub mod orders;
+pub mod records;
+pub mod sessions;
+pub mod signals;
 pub mod status;
