@@ -9,7 +9,7 @@ use futures::future::join_all;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sqlx::PgPool;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use usher_admission::control::{Mode, Policy, Signals};
@@ -20,7 +20,8 @@ use usher_base::signing::{SigningKeys, generate_jwk_set};
 use usher_base::{Clock, Epoch, EventId, FanId, Lane, Number, SystemClock, Timestamp};
 use usher_queue::pg::{LaneSetup, NewLine, Store};
 use usher_queue::{
-    Bitmap, EdgeId, EventBoard, JoinOrder, Line, LineSettings, Phase, Place, SCRIPTS, Schedule,
+    Bitmap, EdgeId, EventBoard, JoinOrder, Line, LineSettings, OldPlace, Phase, Place, SCRIPTS,
+    Schedule,
 };
 use usher_sandbox::Sandbox;
 
@@ -84,6 +85,15 @@ pub async fn redis_of(url: &str, time: TimeSource) -> Redis {
     let redis = Redis::new(url, SCRIPTS, time).unwrap();
     redis.follow_epoch().await.unwrap();
     redis
+}
+
+/// What every process does beside its work.
+async fn follow_epoch(redis: Redis, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        // Redis may be away.
+        let _ = redis.follow_epoch().await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Looks until it is so, at most `PATIENCE`; says how long that took.
@@ -186,9 +196,9 @@ impl Venue {
     }
 
     /// A backend that is well.
-    pub fn report_signals(&mut self, completed: f64) {
+    pub fn report_signals(&mut self, completed: f64) -> AbortHandle {
         let (redis, event) = (self.line.redis().clone(), self.event);
-        self.helpers.push(tokio::spawn(async move {
+        let reporting = tokio::spawn(async move {
             loop {
                 let signals = Signals {
                     requests: completed,
@@ -201,7 +211,10 @@ impl Venue {
                 let _ = report.publish(&redis, event, "node-1").await;
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
-        }));
+        });
+        let handle = reporting.abort_handle();
+        self.helpers.push(reporting);
+        handle
     }
 
     pub async fn set_test_time(&self, now: Timestamp) {
@@ -237,6 +250,7 @@ impl Venue {
     pub async fn lead(&self) -> Running {
         let redis = redis_of(&self.sandbox.redis.url(), self.time).await;
         let stop = CancellationToken::new();
+        tokio::spawn(follow_epoch(redis.clone(), stop.clone()));
         let set = generate_jwk_set(&mut StdRng::seed_from_u64(1));
         let keys = SigningKeys::from_jwk_set(&set, "https://usher.example").unwrap();
         let leader = Leader::new(
@@ -280,6 +294,40 @@ impl Venue {
     /// Who is connected in a lane from now on.
     pub fn connect(&self, lane: usize, numbers: &[Number]) {
         self.here.lock().unwrap()[lane] = numbers.iter().copied().collect();
+    }
+
+    /// Redis dies with all it knew; it is started again and restored from Postgres.
+    pub async fn lose_redis(&self) {
+        self.sandbox.redis.kill_9().await.unwrap();
+        self.sandbox.redis.restart().await.unwrap();
+        let (redis, epoch) = (self.line.redis(), Epoch(self.line.redis().epoch().0 + 1));
+        until("Redis is there again", || async {
+            redis.load_scripts(epoch).await.is_ok()
+        })
+        .await;
+        assert!(redis.begin_rebuild(self.event).await.unwrap());
+        let now = SystemClock.now();
+        let rebuilt = self.store.rebuild(&self.line, self.event, now).await;
+        println!("{:?}", rebuilt.unwrap());
+        redis.open_rebuilt(self.event, false).await.unwrap();
+        redis.publish_epoch(epoch).await.unwrap();
+    }
+
+    /// The fan comes back with the token of an earlier epoch.
+    pub async fn come_back(&self, index: u32, number: Number) -> Place {
+        let order = JoinOrder {
+            event: self.event,
+            lane: &self.lanes[0],
+            other_lanes: &[],
+            fan: fan(index),
+            generation: 0,
+            old_place: Some(OldPlace {
+                number,
+                epoch: Epoch(1),
+            }),
+            again: false,
+        };
+        self.line.join(&order).await.unwrap().place
     }
 
     /// Fans 1..=count of the first lane, all connected.
