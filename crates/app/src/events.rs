@@ -14,8 +14,8 @@ use usher_booking::catalog::{Catalog, DraftError, Event, EventDraft, pg as catal
 use usher_booking::holds::{Holds, RebuildError};
 use usher_booking::pg::totals::{self, Totals};
 use usher_booking::pg::{InventoryError, inventory_state};
-use usher_queue::Line;
-use usher_queue::pg::{NewLine, Store as LineStore, StoreError};
+use usher_queue::pg::{LaneSetup, NewLine, Store as LineStore, StoreError};
+use usher_queue::{Line, LineSettings, Phase, Schedule};
 
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
@@ -120,24 +120,32 @@ impl Events {
         Ok(catalog_pg::get(&self.pool, event).await?.slug)
     }
 
-    /// Creates an event from what an operator wrote, and opens its memory.
-    pub async fn create(
-        &self,
-        draft: EventDraft,
-        line: impl FnOnce(EventId) -> NewLine,
-        now: Timestamp,
-    ) -> Result<EventId, EventError> {
+    /// Creates an event from what an operator wrote, with a line of one lane, and
+    /// opens its memory.
+    pub async fn create(&self, draft: EventDraft, now: Timestamp) -> Result<EventId, EventError> {
         let draft = draft.check(EventId::new(now))?;
         let event = draft.event.id;
         catalog_pg::create(&self.pool, &draft).await?;
-        self.lines.create_line(&line(event)).await?;
+        let line = NewLine {
+            event,
+            settings: LineSettings::default(),
+            schedule: Schedule::default(),
+            lanes: vec![LaneSetup::main()],
+        };
+        self.lines.create_line(&line).await?;
         self.restore(event, now).await?;
         self.publish(event).await?;
         self.discover().await?;
         Ok(event)
     }
 
-    /// Writes into Redis what Postgres knows of the event, and opens it.
+    /// Lets people join.
+    pub async fn open_line(&self, event: EventId) -> Result<(), EventError> {
+        let opened = self.lines.change_phase(&self.line, event, Phase::Open);
+        Ok(opened.await?)
+    }
+
+    /// Writes into Redis what Postgres knows of the event, and opens its memory.
     pub async fn restore(&self, event: EventId, now: Timestamp) -> Result<(), EventError> {
         if !self.redis.begin_rebuild(event).await? {
             return Err(EventError::Overtaken);

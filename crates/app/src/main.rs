@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{demo, doctor, healthcheck, serve, tools};
+use commands::{demo, doctor, event, healthcheck, serve, tools};
 use config::{Config, Sources};
 use role::Role;
 
@@ -66,6 +66,9 @@ enum Command {
     },
     /// Make a fresh set of signing keys
     Keys,
+    /// Create events
+    #[command(subcommand)]
+    Event(event::EventCommand),
     /// Recompute a published draw from its record alone
     VerifyDraw {
         /// The published record
@@ -92,9 +95,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// The whole chain of causes in one line.
+/// The whole chain of causes in one line, whatever a parser drew below its own.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("usher: {error:#}");
+    let said = format!("{error:#}");
+    let lines: Vec<_> = said.lines().map(str::trim).collect();
+    eprintln!("usher: {}", lines.join(" ").trim_end());
     ExitCode::FAILURE
 }
 
@@ -124,6 +129,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Keys => tools::keys(),
+        Command::Event(command) => event::run(&settings()?, command).await,
         Command::VerifyDraw { file } => tools::verify_draw(&file),
         Command::Simulate(simulate) => tools::simulate(&simulate),
         Command::Rehearse(rehearse) => tools::rehearse(*rehearse).await,

@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod doctor;
+pub mod event;
 pub mod healthcheck;
 pub mod serve;
 pub mod tools;

@@ -7,10 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use usher_admission::control::{Mode, Policy};
-use usher_base::{Clock as _, EventId, SystemClock};
+use usher_base::{Clock as _, SystemClock};
 use usher_booking::catalog::EventDraft;
-use usher_queue::pg::{LaneSetup, NewLine};
-use usher_queue::{LineSettings, Phase, Schedule};
+use usher_queue::Phase;
 
 use crate::wiring::Parts;
 
@@ -47,29 +46,18 @@ pub async fn open(parts: &Parts) -> anyhow::Result<Sample> {
     }
     let slug = draft.slug.clone();
     let now = SystemClock.now();
-    let event = events.create(draft, line_of, now).await?;
+    let event = events.create(draft, now).await?;
     let policy = Policy {
         mode: Mode::Manual,
         rate_per_minute: Some(PEOPLE_PER_MINUTE),
         ..Policy::default()
     };
     desk.policies.put(event, &policy, "usher demo").await?;
-    desk.lines
-        .change_phase(&parts.edge.line, event, Phase::Open)
-        .await?;
+    events.open_line(event).await?;
     Ok(Sample {
         id: event.to_string(),
         slug,
     })
-}
-
-fn line_of(event: EventId) -> NewLine {
-    NewLine {
-        event,
-        settings: LineSettings::default(),
-        schedule: Schedule::default(),
-        lanes: vec![LaneSetup::main()],
-    }
 }
 
 /// Until the pages show the event.
