@@ -66,6 +66,20 @@ pub struct WaitShown {
     pub high: f64,
 }
 
+/// How the fan stands, as a join and the polling call tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Waiting,
+    Admitted,
+    Inside,
+    /// Not in this line, or no longer.
+    Absent,
+    /// A standing of a later version of the contract.
+    #[serde(other)]
+    Unknown,
+}
+
 /// A place in line: the answer to join and to the polling call, and the body
 /// of a `place` frame.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -76,7 +90,7 @@ pub struct Place {
     pub number: Option<u64>,
     pub ahead: Option<u64>,
     pub phase: Option<String>,
-    pub state: Option<String>,
+    pub standing: Option<Standing>,
     pub estimated_wait_seconds: Option<WaitShown>,
     pub rate_per_minute: Option<f64>,
     pub poll_after_ms: Option<u64>,
@@ -87,7 +101,11 @@ pub struct Place {
 impl Place {
     /// A polling fan learns of the admission from the place itself.
     pub fn is_admitted(&self) -> bool {
-        self.claim_by.is_some() || self.state.as_deref() == Some("admitted")
+        let has_been = matches!(self.standing, Some(Standing::Admitted | Standing::Inside));
+        self.claim_by.is_some() || has_been
+    }
+    pub fn is_absent(&self) -> bool {
+        self.standing == Some(Standing::Absent)
     }
     pub fn is_over(&self) -> bool {
         self.phase.as_deref().is_some_and(is_over)
@@ -167,7 +185,6 @@ pub struct Seat {
 
 #[derive(Debug, Deserialize)]
 pub struct Tier {
-    #[serde(alias = "tier")]
     pub id: String,
     pub capacity: Option<u64>,
 }
@@ -197,6 +214,16 @@ pub struct TierCount<'a> {
 #[derive(Debug, Deserialize)]
 pub struct Reservation {
     pub reservation_id: String,
+    #[serde(default)]
+    pub seats: Vec<HeldPlace>,
+}
+
+/// What is held: one seat, or some places of a standing tier.
+#[derive(Debug, Clone, Deserialize)]
+pub struct HeldPlace {
+    pub seat_id: Option<String>,
+    pub tier: Option<String>,
+    pub label: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -235,29 +262,10 @@ impl Order {
     }
 }
 
+/// A ticket names its place as people read it; the hold tells which one that is.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Ticket {
-    pub seat: Option<SeatRef>,
-    pub tier: Option<SeatRef>,
-}
-
-/// A seat or tier named by its id alone or by an object that carries it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum SeatRef {
-    Id(String),
-    Object {
-        #[serde(alias = "seat_id", alias = "tier_id")]
-        id: String,
-    },
-}
-
-impl SeatRef {
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Id(id) | Self::Object { id } => id,
-        }
-    }
+    pub label: String,
 }
 
 /// What an error says beyond its code.
@@ -266,7 +274,7 @@ pub struct Refusal {
     #[serde(default)]
     pub error: String,
     #[serde(default)]
-    pub available_alternatives: Vec<SeatRef>,
+    pub available_alternatives: Vec<String>,
 }
 
 /// The operators' status; what is absent was not told.
@@ -314,15 +322,13 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_names_its_seat_in_either_form() {
-        for body in [
-            r#"{"status":"confirmed","tickets":[{"seat":"A-1"}]}"#,
-            r#"{"status":"confirmed","tickets":[{"seat":{"id":"A-1","row":"A"}}]}"#,
-            r#"{"status":"confirmed","tickets":[{"seat":{"seat_id":"A-1"}}]}"#,
-        ] {
-            let order: Order = serde_json::from_str(body).unwrap();
-            assert!(order.is_confirmed());
-            assert_eq!(order.tickets[0].seat.as_ref().unwrap().id(), "A-1");
-        }
+    fn the_polling_answer_tells_whose_turn_it_is() {
+        let of = |standing: &str| -> Place {
+            serde_json::from_str(&format!(r#"{{"standing":"{standing}"}}"#)).unwrap()
+        };
+        assert!(of("admitted").is_admitted() && of("inside").is_admitted());
+        assert!(!of("waiting").is_admitted() && !of("waiting").is_absent());
+        assert!(of("absent").is_absent());
+        assert!(!of("levitating").is_admitted());
     }
 }

@@ -95,6 +95,9 @@ impl Fan {
                     if place.is_over() {
                         return Err(Ending::SoldOut);
                     }
+                    if place.is_absent() {
+                        return Err(Ending::TurnedAway);
+                    }
                     let asked = place
                         .poll_after_ms
                         .map(|ms| ms.clamp(*POLL_MS.start(), *POLL_MS.end()));

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use crate::api::{Api, No};
 use crate::plan::FanPlan;
 use crate::record::{Ending, FanRecord};
+use crate::wire::HeldPlace;
 use crate::world::World;
 
 /// How often a fan tries one step before giving up.
@@ -35,6 +36,8 @@ pub struct Fan {
     client_join_id: String,
     queue_token: String,
     access_token: String,
+    /// The places of the hold that this fan is about to pay.
+    held: Vec<HeldPlace>,
 }
 
 /// Lives one fan's whole rehearsal and hands back what it saw.
@@ -46,6 +49,7 @@ pub async fn live(world: Arc<World>, plan: FanPlan, seed: u64) -> FanRecord {
         client_join_id: format!("{:032x}", random.random::<u128>()),
         queue_token: String::new(),
         access_token: String::new(),
+        held: Vec::new(),
         world,
         plan,
         random,

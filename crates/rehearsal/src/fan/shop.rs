@@ -10,7 +10,9 @@ use super::{Fan, may_pass};
 use crate::api::No;
 use crate::plan::{Payment, Pick};
 use crate::record::{Ending, Finding, OrderSeen};
-use crate::wire::{BestAvailable, BillingDetails, CommitBody, HoldBody, Order, SeatRef, TierCount};
+use crate::wire::{
+    BestAvailable, BillingDetails, CommitBody, HeldPlace, HoldBody, Order, Reservation, TierCount,
+};
 
 /// How many different choices a fan tries before finding nothing.
 const HOLD_TRIES_MAX: u32 = 6;
@@ -28,7 +30,9 @@ impl Fan {
             let _ = self.api.load_map().await;
         }
         sleep(self.plan.browses_for).await;
-        let reservation = self.hold_something().await?;
+        let held = self.hold_something().await?;
+        let reservation = held.reservation_id;
+        self.held = held.seats;
         sleep(self.plan.hesitates_for).await;
         if self.plan.gives_hold_back {
             let _ = self.api.give_back(&self.access_token, &reservation).await;
@@ -37,9 +41,9 @@ impl Fan {
         self.pay(&reservation).await
     }
 
-    async fn hold_something(&mut self) -> Result<String, Ending> {
+    async fn hold_something(&mut self) -> Result<Reservation, Ending> {
         let mut pick = self.plan.pick;
-        let mut alternatives: Vec<SeatRef> = Vec::new();
+        let mut alternatives: Vec<String> = Vec::new();
         let (mut choices, mut tried) = (0, 0);
         let mut id = self.new_id();
         loop {
@@ -75,8 +79,8 @@ impl Fan {
         &mut self,
         id: &str,
         pick: Pick,
-        alternatives: &[SeatRef],
-    ) -> Result<String, No> {
+        alternatives: &[String],
+    ) -> Result<Reservation, No> {
         let count = self.plan.tickets;
         let mut body = HoldBody {
             client_reservation_id: id,
@@ -86,11 +90,7 @@ impl Fan {
         let seats = if alternatives.is_empty() {
             neighbours(&free.seats, count, &mut self.random)
         } else {
-            alternatives
-                .iter()
-                .take(count as usize)
-                .map(|seat| seat.id().to_owned())
-                .collect()
+            alternatives.iter().take(count as usize).cloned().collect()
         };
         let tier = match free.tiers.len() {
             0 => None,
@@ -104,10 +104,7 @@ impl Fan {
             (Pick::Seats, _) if !seats.is_empty() => body.seat_ids = Some(&seats),
             _ => body.best_available = Some(BestAvailable { count }),
         }
-        self.api
-            .hold(&self.access_token, &body)
-            .await
-            .map(|held| held.reservation_id)
+        self.api.hold(&self.access_token, &body).await
     }
 
     fn count_hold(&self) {
@@ -222,18 +219,11 @@ impl Fan {
             tally.second(now_ms).orders += 1;
             live.orders += 1;
         });
-        let ids = |of: fn(&crate::wire::Ticket) -> Option<&SeatRef>| {
-            order
-                .tickets
-                .iter()
-                .filter_map(of)
-                .map(|seat| seat.id().to_owned())
-                .collect()
-        };
+        let (seats, tiers) = places_of(order, &self.held);
         self.record.orders.push(OrderSeen {
             order_number: order.order_number.clone().unwrap_or_default(),
-            seats: ids(|ticket| ticket.seat.as_ref()),
-            tiers: ids(|ticket| ticket.tier.as_ref().filter(|_| ticket.seat.is_none())),
+            seats,
+            tiers,
         });
     }
 
@@ -267,6 +257,25 @@ fn is_about_stock(no: &No) -> bool {
     no.status == 409
 }
 
+/// The seats and the tiers of an order's tickets. A ticket for what was not held is
+/// kept under its label: two of the same are then seen as sold twice.
+fn places_of(order: &Order, held: &[HeldPlace]) -> (Vec<String>, Vec<String>) {
+    let (mut seats, mut tiers) = (Vec::new(), Vec::new());
+    for ticket in &order.tickets {
+        match held.iter().find(|place| place.label == ticket.label) {
+            Some(HeldPlace {
+                tier: Some(tier), ..
+            }) => tiers.push(tier.clone()),
+            Some(HeldPlace {
+                seat_id: Some(seat),
+                ..
+            }) => seats.push(seat.clone()),
+            _ => seats.push(ticket.label.clone()),
+        }
+    }
+    (seats, tiers)
+}
+
 /// `count` seats that follow each other on the map, somewhere among the free ones.
 fn neighbours(free: &[String], count: u32, random: &mut rand::rngs::StdRng) -> Vec<String> {
     if free.is_empty() {
@@ -278,4 +287,27 @@ fn neighbours(free: &[String], count: u32, random: &mut rand::rngs::StdRng) -> V
         .take(count as usize)
         .cloned()
         .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tickets_are_told_apart_by_what_was_held() {
+        let held: Vec<HeldPlace> = serde_json::from_str(
+            r#"[{"seat_id":"a-1","label":"Row A, seat 1","count":1},
+                {"tier":"standing","label":"Standing","count":2}]"#,
+        )
+        .unwrap();
+        let order: Order = serde_json::from_str(
+            r#"{"tickets":[{"label":"Row A, seat 1"},{"label":"Standing"},
+                {"label":"Standing"},{"label":"Row Z, seat 9"}]}"#,
+        )
+        .unwrap();
+        let (seats, tiers) = places_of(&order, &held);
+        assert_eq!(seats, ["a-1", "Row Z, seat 9"]);
+        assert_eq!(tiers, ["standing", "standing"]);
+    }
 }

@@ -168,7 +168,7 @@ impl Stub {
             "phase": "open", "lane": "main", "number": number, "ahead": ahead,
             "estimated_wait_seconds": {"low": wait, "high": wait * 1.3 + 0.5},
             "rate_per_minute": a_second * 60.0, "poll_after_ms": 250,
-            "state": if state.admitted.contains(&number) { "admitted" } else { "waiting" },
+            "standing": if state.admitted.contains(&number) { "admitted" } else { "waiting" },
         })
     }
 
@@ -253,8 +253,15 @@ impl Stub {
                     );
                 }
                 state.free.retain(|seat| !seats.contains(seat));
+                let places: Vec<Value> = seats
+                    .iter()
+                    .map(|seat| json!({"seat_id": seat, "label": seat, "count": 1}))
+                    .collect();
                 state.holds.insert(id.clone(), seats);
-                (201, json!({"reservation_id": id, "status": "held"}))
+                (
+                    201,
+                    json!({"reservation_id": id, "status": "held", "seats": places}),
+                )
             }
             ("POST", commit) if commit.ends_with("/commit") => {
                 let id = part(4);
@@ -288,7 +295,7 @@ impl Stub {
 fn order(id: &str, seats: &[String]) -> Value {
     let tickets: Vec<Value> = seats
         .iter()
-        .map(|seat| json!({"ticket_number": seat, "seat": seat}))
+        .map(|seat| json!({"ticket_number": seat, "label": seat}))
         .collect();
     json!({"order_id": id, "order_number": id, "status": "confirmed", "tickets": tickets})
 }
