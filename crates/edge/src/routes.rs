@@ -9,14 +9,19 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, patch, post, put};
+use axum::routing::{get, post};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::api::{admin, events, health, orders, queue, reservations, seatmap, stream, webhooks};
+use crate::api::{
+    admin, events, health, openapi, orders, queue, reservations, seatmap, stream, webhooks,
+};
 use crate::cross_site;
 use crate::error::ApiError;
 use crate::limits;
@@ -43,12 +48,12 @@ pub fn router(edge: Arc<Edge>) -> Router {
         ))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(cross_site::refuse));
+    let (api, description) = api(&edge);
     Router::new()
         .merge(pages_of_fans())
-        .merge(line())
-        .merge(catalog_and_shop(&edge))
-        .merge(operators())
-        .merge(plumbing())
+        .merge(console())
+        .merge(api)
+        .merge(openapi::shown(description))
         .fallback(not_found)
         .layer(layers)
         .with_state(edge)
@@ -71,103 +76,83 @@ fn pages_of_fans() -> Router<Arc<Edge>> {
         .route(pages::ASSET_ROUTE, get(pages::serve_asset))
 }
 
-fn line() -> Router<Arc<Edge>> {
-    let own_place = get(queue::place).post(queue::join).delete(queue::leave);
-    Router::new()
-        .route("/api/v1/events/{event}/queue", own_place)
-        .route("/api/v1/events/{event}/queue/stream", get(stream::open))
-        .route("/api/v1/events/{event}/queue/claim", post(queue::claim))
+/// What the API's description lists, as this process serves it.
+fn api(edge: &Arc<Edge>) -> (Router<Arc<Edge>>, OpenApi) {
+    OpenApiRouter::with_openapi(openapi::about())
+        .merge(line())
+        .merge(catalog_and_shop(edge))
+        .merge(operators())
+        .merge(desk())
+        .merge(plumbing())
+        .split_for_parts()
 }
 
-fn catalog_and_shop(edge: &Arc<Edge>) -> Router<Arc<Edge>> {
-    let reservation = get(reservations::show).delete(reservations::release);
-    Router::new()
-        .route("/api/v1/events", get(events::list))
-        .route("/api/v1/events/{event}", get(events::show))
-        .route("/api/v1/events/{event}/seatmap", get(seatmap::show))
-        .route(
-            "/api/v1/events/{event}/seatmap/stream",
-            get(seatmap::stream),
-        )
-        .route(
-            "/api/v1/events/{event}/availability/{seat}",
-            get(seatmap::seat),
-        )
-        .route(
-            "/api/v1/events/{event}/reservations",
-            post(reservations::create),
-        )
-        .route("/api/v1/reservations/{id}", reservation)
-        .route(
-            "/api/v1/reservations/{id}/extend",
-            patch(reservations::extend),
-        )
-        .route("/api/v1/reservations/{id}/commit", post(orders::commit))
-        .route("/api/v1/orders/{number}", get(orders::show))
-        .route("/api/v1/orders/{number}/cancel", post(orders::cancel))
-        .route("/api/v1/tickets/{number}/qr.svg", get(orders::qr))
+fn line() -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .routes(routes!(queue::place, queue::join, queue::leave))
+        .routes(routes!(queue::claim))
+        .routes(routes!(stream::open))
+}
+
+fn catalog_and_shop(edge: &Arc<Edge>) -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .routes(routes!(events::list))
+        .routes(routes!(events::show))
+        .routes(routes!(seatmap::show))
+        .routes(routes!(seatmap::stream))
+        .routes(routes!(seatmap::seat))
+        .routes(routes!(reservations::create))
+        .routes(routes!(reservations::show, reservations::release))
+        .routes(routes!(reservations::extend))
+        .routes(routes!(orders::commit))
+        .routes(routes!(orders::show))
+        .routes(routes!(orders::cancel))
+        .routes(routes!(orders::qr))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(edge),
             limits::per_address,
         ))
 }
 
-fn operators() -> Router<Arc<Edge>> {
-    let admission = get(admin::admission::show).put(admin::admission::change);
+fn console() -> Router<Arc<Edge>> {
     Router::new()
-        .merge(desk())
         .route("/console", get(views::console::home))
         .route("/console/sign-in", post(views::console::sign_in))
         .route("/console/sign-out", post(views::console::sign_out))
         .route("/console/e/{event}", get(views::console::event))
-        .route("/api/v1/admin/events/{event}/admission", admission)
-        .route(
-            "/api/v1/admin/events/{event}/phase",
-            post(admin::lines::change_phase),
-        )
-        .route(
-            "/api/v1/admin/events/{event}/message",
-            put(admin::lines::change_message),
-        )
-        .route(
-            "/api/v1/admin/events/{event}/status",
-            get(admin::status::show),
-        )
-        .route(
-            "/api/v1/admin/events/{event}/status/stream",
-            get(admin::status::stream),
-        )
+}
+
+fn operators() -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .routes(routes!(admin::admission::show, admin::admission::change))
+        .routes(routes!(admin::lines::change_phase))
+        .routes(routes!(admin::lines::change_message))
+        .routes(routes!(admin::status::show))
+        .routes(routes!(admin::status::stream))
+        .routes(routes!(admin::sessions::revoke))
+        .routes(routes!(admin::signals::push))
 }
 
 /// What operators and doors ask of the recorded orders.
-fn desk() -> Router<Arc<Edge>> {
-    let sync = post(admin::door::sync).layer(DefaultBodyLimit::max(admin::door::MAX_SYNC_BYTES));
-    Router::new()
-        .route("/api/v1/admin/orders", get(admin::orders::search))
-        .route("/api/v1/admin/orders.csv", get(admin::orders::export))
-        .route("/api/v1/admin/ledger", get(admin::records::ledger))
-        .route("/api/v1/admin/audit", get(admin::records::audit))
-        .route(
-            "/api/v1/admin/events/{event}/checkin",
-            get(admin::door::list).post(admin::door::scan),
-        )
-        .route("/api/v1/admin/events/{event}/checkin/sync", sync)
-        .route(
-            "/api/v1/admin/events/{event}/revoke",
-            post(admin::sessions::revoke),
-        )
-        .route(
-            "/api/v1/admin/events/{event}/signals",
-            post(admin::signals::push),
-        )
-        .route("/webhooks/{provider}", post(webhooks::take))
+fn desk() -> OpenApiRouter<Arc<Edge>> {
+    let sync = OpenApiRouter::new()
+        .routes(routes!(admin::door::sync))
+        .layer(DefaultBodyLimit::max(admin::door::MAX_SYNC_BYTES));
+    OpenApiRouter::new()
+        .routes(routes!(admin::orders::search))
+        .routes(routes!(admin::orders::export))
+        .routes(routes!(admin::records::ledger))
+        .routes(routes!(admin::records::audit))
+        .routes(routes!(admin::door::list, admin::door::scan))
+        .merge(sync)
 }
 
-fn plumbing() -> Router<Arc<Edge>> {
-    Router::new()
-        .route("/.well-known/jwks.json", get(events::jwks))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
+fn plumbing() -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .routes(routes!(events::jwks))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(webhooks::take))
 }
 
 async fn not_found(State(_): State<Arc<Edge>>) -> Response {

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use usher_base::{EventId, Timestamp};
 use usher_booking::catalog::OnSale;
 use usher_queue::Phase;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use crate::api::openapi::Refusal;
 use crate::error::ApiResult;
 use crate::state::Edge;
 
@@ -20,10 +21,13 @@ const CACHE: &str = "public, max-age=30";
 const MAX_PAGE: usize = 100;
 const DEFAULT_PAGE: usize = 20;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
     q: Option<String>,
+    #[param(value_type = Option<String>)]
     from: Option<Timestamp>,
+    #[param(value_type = Option<String>)]
     to: Option<Timestamp>,
     city: Option<String>,
     category: Option<String>,
@@ -83,6 +87,15 @@ pub struct ListMeta {
     limit: usize,
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "events_list",
+    path = "/api/v1/events",
+    tag = "catalog",
+    summary = "Events that are announced",
+    params(ListQuery),
+    responses((status = 200, description = "Done", body = ListAnswer), (status = "default", description = "Refused", body = Refusal)),
+)]
 pub async fn list(
     State(edge): State<Arc<Edge>>,
     Query(query): Query<ListQuery>,
@@ -107,6 +120,15 @@ pub async fn list(
     Ok(cached(&headers, &answer))
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "events_show",
+    path = "/api/v1/events/{event}",
+    tag = "catalog",
+    summary = "One event",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 200, description = "Done", body = EventAnswer), (status = "default", description = "Refused", body = Refusal)),
+)]
 pub async fn show(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
@@ -209,6 +231,14 @@ pub fn cached(headers: &HeaderMap, answer: &impl Serialize) -> Response {
     (common, json, body).into_response()
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "events_jwks",
+    path = "/.well-known/jwks.json",
+    tag = "plumbing",
+    summary = "The public keys that verify tokens and tickets",
+    responses((status = 200, description = "Done", body = Object), (status = "default", description = "Refused", body = Refusal)),
+)]
 pub async fn jwks(State(edge): State<Arc<Edge>>) -> impl IntoResponse {
     let cache = [(header::CACHE_CONTROL, "public, max-age=300")];
     (cache, Json(edge.keys.public_jwk_set()))

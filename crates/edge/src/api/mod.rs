@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod events;
 pub mod health;
+pub mod openapi;
 pub mod orders;
 pub mod queue;
 pub mod reservations;

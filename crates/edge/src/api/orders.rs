@@ -15,9 +15,10 @@ use usher_booking::orders::{
     OrderState, Receipt, order_token, verify_order_token,
 };
 use usher_booking::tickets::{self, TicketClaim, TicketNumber};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::allowances::Doing;
+use crate::api::openapi::Refusal;
 use crate::cookies;
 use crate::error::{ApiError, ApiResult};
 use crate::shopping::{self, Amount, OwnHold, hold_refusal};
@@ -111,6 +112,17 @@ pub struct TicketAnswer {
     pub qr_url: String,
 }
 
+#[utoipa::path(
+    post,
+    operation_id = "orders_commit",
+    path = "/api/v1/reservations/{id}/commit",
+    tag = "shop",
+    summary = "Pay for a hold",
+    params(("id" = String, Path, description = "A reservation's id")),
+    request_body = CommitForm,
+    responses((status = 200, description = "Confirmed", body = OrderAnswer), (status = 202, description = "The payment needs the fan, or its outcome is not known yet", body = Object), (status = 402, description = "`payment_failed`", body = Refusal), (status = 410, description = "`reservation_expired`", body = Refusal), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn commit(
     State(edge): State<Arc<Edge>>,
     Path(id): Path<ReservationId>,
@@ -327,6 +339,16 @@ fn orders_unavailable(error: impl std::fmt::Display) -> ApiError {
     )
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "orders_show",
+    path = "/api/v1/orders/{number}",
+    tag = "orders",
+    summary = "An order with its tickets",
+    params(("number" = String, Path, description = "An order's number")),
+    responses((status = 200, description = "Done", body = OrderAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn show(
     State(edge): State<Arc<Edge>>,
     Path(number): Path<String>,
@@ -369,6 +391,16 @@ pub async fn describe(edge: &Edge, order: &Order) -> ApiResult<OrderAnswer> {
     Ok(of_receipt(&receipt))
 }
 
+#[utoipa::path(
+    post,
+    operation_id = "orders_cancel",
+    path = "/api/v1/orders/{number}/cancel",
+    tag = "orders",
+    summary = "Give an order back, where the event allows it",
+    params(("number" = String, Path, description = "An order's number")),
+    responses((status = 200, description = "Done", body = OrderAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn cancel(
     State(edge): State<Arc<Edge>>,
     Path(number): Path<String>,
@@ -405,12 +437,22 @@ fn cancel_refusal(error: CancelError) -> ApiError {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct QrQuery {
     order: String,
 }
 
 /// The ticket's code as a picture, for who may see the order.
+#[utoipa::path(
+    get,
+    operation_id = "orders_qr",
+    path = "/api/v1/tickets/{number}/qr.svg",
+    tag = "orders",
+    params(("number" = String, Path, description = "A ticket's number"), QrQuery),
+    responses((status = 200, description = "An SVG", body = String), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn qr(
     State(edge): State<Arc<Edge>>,
     Path(number): Path<String>,

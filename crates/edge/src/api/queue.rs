@@ -17,6 +17,7 @@ use usher_queue::{
 use utoipa::ToSchema;
 
 use crate::answers::{JoinAnswer, PlaceAnswer};
+use crate::api::openapi::Refusal;
 use crate::cookies;
 use crate::error::{ApiError, ApiResult};
 use crate::identity;
@@ -56,6 +57,17 @@ pub struct JoinedPlace {
     pub cookies: Vec<SetCookie>,
 }
 
+#[utoipa::path(
+    post,
+    operation_id = "queue_join",
+    path = "/api/v1/events/{event}/queue",
+    tag = "line",
+    summary = "Join the line, or return to the own place",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = Option<JoinRequest>,
+    responses((status = 201, description = "In line", body = JoinAnswer), (status = 200, description = "The place that was there already", body = JoinAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn join(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
@@ -210,6 +222,15 @@ fn join_refusal(error: JoinError) -> ApiError {
 }
 
 /// The own place, for clients without a stream.
+#[utoipa::path(
+    get,
+    operation_id = "queue_place",
+    path = "/api/v1/events/{event}/queue",
+    tag = "line",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 200, description = "The place", body = PlaceAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn place(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
@@ -244,6 +265,15 @@ pub struct LeaveAnswer {
 }
 
 /// Gives the place up; everybody behind moves at once.
+#[utoipa::path(
+    delete,
+    operation_id = "queue_leave",
+    path = "/api/v1/events/{event}/queue",
+    tag = "line",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 200, description = "Done", body = LeaveAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn leave(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
@@ -268,6 +298,15 @@ pub struct ClaimAnswer {
 }
 
 /// Opens the session of a fan whose turn it is; again gives the same session.
+#[utoipa::path(
+    post,
+    operation_id = "queue_claim",
+    path = "/api/v1/events/{event}/queue/claim",
+    tag = "line",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 200, description = "The session", body = ClaimAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn claim(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,

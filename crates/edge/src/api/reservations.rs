@@ -20,6 +20,7 @@ use usher_queue::AccessClaims;
 use utoipa::ToSchema;
 
 use crate::allowances::Doing;
+use crate::api::openapi::Refusal;
 use crate::error::{ApiError, ApiResult};
 use crate::live::LiveEvent;
 use crate::places::{self, Stand};
@@ -95,6 +96,17 @@ pub struct ReservationAnswer {
     pub access_token: Option<String>,
 }
 
+#[utoipa::path(
+    post,
+    operation_id = "reservations_create",
+    path = "/api/v1/events/{event}/reservations",
+    tag = "shop",
+    summary = "Set seats and places aside: all or none",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = ReservationForm,
+    responses((status = 201, description = "Held", body = ReservationAnswer), (status = 409, description = "`seat_unavailable`, with `unavailable_seats` and `available_alternatives`", body = Refusal), (status = 429, description = "`in_queue`, with the place; or `rate_limit_exceeded`", body = Refusal), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn create(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
@@ -226,6 +238,16 @@ pub fn describe(on_sale: &OnSale, hold: &Hold) -> ReservationAnswer {
     }
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "reservations_show",
+    path = "/api/v1/reservations/{id}",
+    tag = "shop",
+    summary = "A hold",
+    params(("id" = String, Path, description = "A reservation's id")),
+    responses((status = 200, description = "Done", body = ReservationAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn show(
     State(edge): State<Arc<Edge>>,
     Path(id): Path<ReservationId>,
@@ -238,6 +260,16 @@ pub async fn show(
     Ok(Json(describe(&own.on_sale, &own.hold)))
 }
 
+#[utoipa::path(
+    delete,
+    operation_id = "reservations_release",
+    path = "/api/v1/reservations/{id}",
+    tag = "shop",
+    summary = "Give a hold back",
+    params(("id" = String, Path, description = "A reservation's id")),
+    responses((status = 200, description = "Done", body = ReservationAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn release(
     State(edge): State<Arc<Edge>>,
     Path(id): Path<ReservationId>,
@@ -262,6 +294,17 @@ pub struct ExtendForm {
     idempotency_key: Option<String>,
 }
 
+#[utoipa::path(
+    patch,
+    operation_id = "reservations_extend",
+    path = "/api/v1/reservations/{id}/extend",
+    tag = "shop",
+    summary = "Prolong a hold",
+    params(("id" = String, Path, description = "A reservation's id")),
+    request_body = ExtendForm,
+    responses((status = 200, description = "Done", body = ReservationAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn extend(
     State(edge): State<Arc<Edge>>,
     Path(id): Path<ReservationId>,

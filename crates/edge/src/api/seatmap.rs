@@ -14,6 +14,7 @@ use usher_booking::catalog::OnSale;
 use usher_booking::seatmap::{SeatChange, SeatDiffer, SeatMap};
 
 use crate::allowances::Doing;
+use crate::api::openapi::Refusal;
 use crate::error::{ApiError, ApiResult};
 use crate::live::LiveEvent;
 use crate::state::{Edge, StreamSlot};
@@ -23,6 +24,15 @@ const MAX_MESSAGE_BYTES: usize = 1_024;
 /// Changes in one frame; more are sent in several.
 const MAX_CHANGES_PER_FRAME: usize = 2_000;
 
+#[utoipa::path(
+    get,
+    operation_id = "seatmap_show",
+    path = "/api/v1/events/{event}/seatmap",
+    tag = "shop",
+    summary = "All seats with their states and prices",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 200, description = "Done", body = Object), (status = "default", description = "Refused", body = Refusal)),
+)]
 pub async fn show(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
@@ -53,6 +63,14 @@ fn not_yet() -> ApiError {
 }
 
 /// One seat, for clients that do not want the whole hall.
+#[utoipa::path(
+    get,
+    operation_id = "seatmap_seat",
+    path = "/api/v1/events/{event}/availability/{seat}",
+    tag = "shop",
+    params(("event" = String, Path, description = "An event's id"), ("seat" = String, Path, description = "A seat's id")),
+    responses((status = 200, description = "Done", body = Object), (status = "default", description = "Refused", body = Refusal)),
+)]
 pub async fn seat(
     State(edge): State<Arc<Edge>>,
     Path((event, seat_id)): Path<(EventId, String)>,
@@ -74,6 +92,15 @@ pub async fn seat(
     })))
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "seatmap_stream",
+    path = "/api/v1/events/{event}/seatmap/stream",
+    tag = "shop",
+    summary = "Seats as they change: a WebSocket",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 101, description = "A WebSocket"), (status = "default", description = "Refused", body = Refusal)),
+)]
 pub async fn stream(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,

@@ -14,8 +14,10 @@ use axum::response::Response;
 use serde::Deserialize;
 use usher_base::EventId;
 use usher_queue::QueueClaims;
+use utoipa::IntoParams;
 
 use crate::answers::Frame;
+use crate::api::openapi::Refusal;
 use crate::cookies;
 use crate::cross_site;
 use crate::error::{ApiError, ApiResult};
@@ -38,11 +40,22 @@ const PROTOCOL: &str = "usher.v1";
 /// Tells the page that its place is of another kind now: ask for it.
 const CLOSE_LOOK_AGAIN: u16 = 4_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct StreamQuery {
     token: Option<String>,
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "stream_open",
+    path = "/api/v1/events/{event}/queue/stream",
+    tag = "line",
+    summary = "The place as it changes: a WebSocket",
+    params(("event" = String, Path, description = "An event's id"), StreamQuery),
+    responses((status = 101, description = "A WebSocket with the subprotocol usher.v1"), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn open(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,

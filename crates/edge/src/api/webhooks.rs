@@ -13,6 +13,7 @@ use usher_booking::payments::stripe::open_notice;
 use usher_booking::pg::notices::Taken;
 use utoipa::ToSchema;
 
+use crate::api::openapi::Refusal;
 use crate::desk::{Desk, database_unavailable};
 use crate::error::{ApiError, ApiResult};
 use crate::state::Edge;
@@ -25,6 +26,16 @@ pub struct NoticeAnswer {
     taken: &'static str,
 }
 
+#[utoipa::path(
+    post,
+    operation_id = "webhooks_take",
+    path = "/webhooks/{provider}",
+    tag = "plumbing",
+    summary = "A payment provider says that something happened",
+    params(("provider" = String, Path)),
+    request_body = String,
+    responses((status = 200, description = "Done", body = NoticeAnswer), (status = "default", description = "Refused", body = Refusal)),
+)]
 pub async fn take(
     State(edge): State<Arc<Edge>>,
     Path(provider): Path<String>,

@@ -19,7 +19,7 @@ pub type PageResult = Result<Response, PageError>;
 
 /// A refusal on its way to a person.
 pub struct PageError {
-    error: ApiError,
+    error: Box<ApiError>,
     request_id: String,
     way_on: Option<(String, String)>,
 }
@@ -32,7 +32,7 @@ pub trait OnPage<T> {
 impl<T> OnPage<T> for Result<T, ApiError> {
     fn on_page(self, headers: &HeaderMap) -> Result<T, PageError> {
         self.map_err(|error| PageError {
-            error,
+            error: Box::new(error),
             request_id: request_id(headers),
             way_on: Some(("/".into(), "All events".into())),
         })

@@ -12,6 +12,7 @@ use usher_admission::control::{Mode, Policy};
 use usher_base::{EventId, Timestamp};
 use utoipa::ToSchema;
 
+use crate::api::openapi::Refusal;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -75,6 +76,16 @@ impl From<AdmissionForm> for Policy {
     }
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "operators_admission_show",
+    path = "/api/v1/admin/events/{event}/admission",
+    tag = "operators",
+    summary = "Who decides the rate, and within which bounds",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 200, description = "Done", body = AdmissionForm), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn show(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,
@@ -89,6 +100,17 @@ pub async fn show(
     Ok(Json(policy.into()))
 }
 
+#[utoipa::path(
+    put,
+    operation_id = "operators_admission_change",
+    path = "/api/v1/admin/events/{event}/admission",
+    tag = "operators",
+    summary = "Change who decides the rate",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = AdmissionForm,
+    responses((status = 200, description = "Done", body = AdmissionForm), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn change(
     State(edge): State<Arc<Edge>>,
     operator: Operator,

@@ -12,6 +12,7 @@ use usher_booking::pg::tickets::MAX_PAGE;
 use usher_booking::tickets::{Door, MAX_OFFLINE_SCANS, OfflineScan, Scan, TicketNumber};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api::openapi::Refusal;
 use crate::desk::database_unavailable;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
@@ -67,6 +68,17 @@ pub struct SyncAnswer {
     conflicts: usize,
 }
 
+#[utoipa::path(
+    post,
+    operation_id = "operators_door_scan",
+    path = "/api/v1/admin/events/{event}/checkin",
+    tag = "door",
+    summary = "Check one ticket in",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = ScanForm,
+    responses((status = 200, description = "Done", body = Object), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn scan(
     State(edge): State<Arc<Edge>>,
     operator: Operator,
@@ -108,6 +120,16 @@ const fn word(scan: &Scan) -> &'static str {
     }
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "operators_door_list",
+    path = "/api/v1/admin/events/{event}/checkin",
+    tag = "door",
+    summary = "The tickets, for a door without network",
+    params(("event" = String, Path, description = "An event's id"), DoorQuery),
+    responses((status = 200, description = "Done", body = DoorList), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn list(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,
@@ -128,6 +150,17 @@ pub async fn list(
     Ok(Json(DoorList { data, next }))
 }
 
+#[utoipa::path(
+    post,
+    operation_id = "operators_door_sync",
+    path = "/api/v1/admin/events/{event}/checkin/sync",
+    tag = "door",
+    summary = "Bring in what was scanned without network",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = SyncForm,
+    responses((status = 200, description = "Done", body = SyncAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn sync(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,

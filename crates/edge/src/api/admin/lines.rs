@@ -13,6 +13,7 @@ use usher_queue::Phase;
 use usher_queue::pg::StoreError;
 use utoipa::ToSchema;
 
+use crate::api::openapi::Refusal;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -27,6 +28,17 @@ pub struct PhaseForm {
     phase: Phase,
 }
 
+#[utoipa::path(
+    post,
+    operation_id = "operators_lines_change_phase",
+    path = "/api/v1/admin/events/{event}/phase",
+    tag = "operators",
+    summary = "Open, pause, close, ...",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = PhaseForm,
+    responses((status = 200, description = "Done", body = PhaseForm), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn change_phase(
     State(edge): State<Arc<Edge>>,
     operator: Operator,
@@ -51,6 +63,17 @@ pub struct MessageForm {
     message: Option<String>,
 }
 
+#[utoipa::path(
+    put,
+    operation_id = "operators_lines_change_message",
+    path = "/api/v1/admin/events/{event}/message",
+    tag = "operators",
+    summary = "Tell everybody in line something",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = MessageForm,
+    responses((status = 200, description = "Done", body = MessageForm), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn change_message(
     State(edge): State<Arc<Edge>>,
     operator: Operator,

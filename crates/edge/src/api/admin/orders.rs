@@ -14,6 +14,7 @@ use usher_booking::orders::{Order, OrderState, Orders};
 use usher_booking::pg::read::{MAX_PAGE, Search};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api::openapi::Refusal;
 use crate::desk::database_unavailable;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
@@ -130,6 +131,16 @@ fn after(orders: &[Order], limit: u32) -> Option<(Timestamp, OrderId)> {
     (orders.len() >= limit as usize).then_some((last.created_at, last.id))
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "operators_orders_search",
+    path = "/api/v1/admin/orders",
+    tag = "operators",
+    summary = "Search orders",
+    params(SearchQuery),
+    responses((status = 200, description = "Done", body = FoundOrders), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn search(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,
@@ -147,6 +158,15 @@ pub async fn search(
 }
 
 /// All that the search finds, read and sent page by page.
+#[utoipa::path(
+    get,
+    operation_id = "operators_orders_export",
+    path = "/api/v1/admin/orders.csv",
+    tag = "operators",
+    params(SearchQuery),
+    responses((status = 200, description = "CSV", body = String), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn export(
     State(edge): State<Arc<Edge>>,
     operator: Operator,

@@ -14,6 +14,7 @@ use usher_booking::pg::audit::Logged;
 use usher_booking::pg::store::StoredEvent;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::api::openapi::Refusal;
 use crate::desk::database_unavailable;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
@@ -81,6 +82,16 @@ impl From<StoredEvent> for LedgerEntry {
     }
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "operators_records_ledger",
+    path = "/api/v1/admin/ledger",
+    tag = "operators",
+    summary = "What happened to orders or holds",
+    params(LedgerQuery),
+    responses((status = 200, description = "Done", body = LedgerPage), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn ledger(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,
@@ -173,6 +184,16 @@ pub struct AuditPage {
     next: Option<i64>,
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "operators_records_audit",
+    path = "/api/v1/admin/audit",
+    tag = "operators",
+    summary = "What operators did and money moved",
+    params(AuditQuery),
+    responses((status = 200, description = "Done", body = AuditPage), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn audit(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,

@@ -11,6 +11,7 @@ use usher_base::{EventId, FanId};
 use utoipa::ToSchema;
 
 use super::lines;
+use crate::api::openapi::Refusal;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -30,6 +31,17 @@ pub struct RevokeAnswer {
     sessions_ended: usize,
 }
 
+#[utoipa::path(
+    post,
+    operation_id = "operators_sessions_revoke",
+    path = "/api/v1/admin/events/{event}/revoke",
+    tag = "operators",
+    summary = "Take a fan out of line and shop",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = RevokeForm,
+    responses((status = 200, description = "Done", body = RevokeAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn revoke(
     State(edge): State<Arc<Edge>>,
     operator: Operator,

@@ -8,10 +8,22 @@ use axum::http::StatusCode;
 use usher_admission::signals::PushedSignals;
 use usher_base::EventId;
 
+use crate::api::openapi::Refusal;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
 
+#[utoipa::path(
+    post,
+    operation_id = "operators_signals_push",
+    path = "/api/v1/admin/events/{event}/signals",
+    tag = "operators",
+    summary = "Signals of another backend than our own",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = Object,
+    responses((status = 204, description = "Taken"), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn push(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,

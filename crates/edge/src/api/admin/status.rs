@@ -12,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 use usher_admission::Status;
 use usher_base::EventId;
 
+use crate::api::openapi::Refusal;
 use crate::cross_site;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
@@ -21,6 +22,16 @@ const EVERY: Duration = Duration::from_secs(1);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_MESSAGE_BYTES: usize = 1_024;
 
+#[utoipa::path(
+    get,
+    operation_id = "operators_status_show",
+    path = "/api/v1/admin/events/{event}/status",
+    tag = "operators",
+    summary = "What happens now",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 200, description = "Done", body = Object), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn show(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,
@@ -37,6 +48,16 @@ fn no_leader() -> ApiError {
     ApiError::unavailable("no_leader", message, EVERY)
 }
 
+#[utoipa::path(
+    get,
+    operation_id = "operators_status_stream",
+    path = "/api/v1/admin/events/{event}/status/stream",
+    tag = "operators",
+    summary = "What happens now, each second: a WebSocket",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 101, description = "A WebSocket"), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
 pub async fn stream(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,
