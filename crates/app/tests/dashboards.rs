@@ -226,6 +226,39 @@ fn every_panel_asks_something_and_says_what_is_normal() {
     }
 }
 
+/// What a page writes between single asterisks: `*Who leads*`.
+fn quoted(page: &str) -> Vec<&str> {
+    let plain = page.split("**").step_by(2);
+    plain
+        .flat_map(|part| part.split('*').skip(1).step_by(2))
+        .collect()
+}
+
+#[test]
+fn the_runbook_points_to_panels_that_are_there() {
+    let mut titles = BTreeSet::new();
+    for (_, text) in files("dashboards", ".json") {
+        let board: Value = serde_json::from_str(&text).unwrap();
+        titles.extend(
+            panels(&board)
+                .iter()
+                .map(|p| p["title"].as_str().unwrap().to_owned()),
+        );
+    }
+    let mut missing = Vec::new();
+    for (path, text) in files("docs/runbook", ".md") {
+        let named = quoted(&text)
+            .into_iter()
+            .filter(|name| !titles.contains(*name));
+        missing.extend(named.map(|name| format!("{path}: {name}")));
+    }
+    assert!(missing.is_empty(), "no such panel: {missing:#?}");
+    assert_eq!(
+        quoted("**Do.** See *Who leads*, then *Orders*."),
+        ["Who leads", "Orders"]
+    );
+}
+
 #[test]
 fn an_unknown_metric_is_noticed() {
     let code = metrics_of(
