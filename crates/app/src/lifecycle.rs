@@ -21,22 +21,32 @@ pub struct Lifecycle {
 /// other edges are not met by all of them at once.
 const SPREAD_SHARE: f64 = 0.6;
 
+/// How a process is to end once its listeners are closing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// What is in flight has this long to finish.
+    Within(Duration),
+    /// A second signal came.
+    AtOnce,
+}
+
 impl Lifecycle {
-    /// Waits for a signal, then tells everybody to go elsewhere within `bound`,
-    /// and closes; a second signal closes at once.
-    pub async fn run_until_signal(&self, bound: Duration) -> anyhow::Result<()> {
+    /// Waits for a signal, then tells everybody to go elsewhere and closes: of the
+    /// drain's `bound`, what is left is for what is in flight.
+    pub async fn run_until_signal(&self, bound: Duration) -> anyhow::Result<Ending> {
         next_signal().await?;
         tracing::info!(
             seconds = bound.as_secs(),
             "draining; a second signal ends at once"
         );
         self.draining.cancel();
-        tokio::select! {
-            () = tokio::time::sleep(bound.mul_f64(SPREAD_SHARE)) => {}
-            again = next_signal() => again?,
-        }
+        let spread = bound.mul_f64(SPREAD_SHARE);
+        let ending = tokio::select! {
+            () = tokio::time::sleep(spread) => Ending::Within(bound.saturating_sub(spread)),
+            again = next_signal() => again.map(|()| Ending::AtOnce)?,
+        };
         self.closing.cancel();
-        Ok(())
+        Ok(ending)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::lifecycle::{self, Lifecycle};
+use crate::lifecycle::{self, Ending, Lifecycle};
 use crate::role::Role;
 use crate::telemetry;
 use crate::wiring::{self, Parts};
@@ -76,7 +76,10 @@ impl Serving {
     /// Serves until a signal, then drains: not ready, streams sent elsewhere,
     /// what is in flight finished, all within the bound.
     pub async fn until_signal(self) -> anyhow::Result<()> {
-        self.life.run_until_signal(self.drain).await?;
+        let Ending::Within(left) = self.life.run_until_signal(self.drain).await? else {
+            tracing::warn!("ending at once");
+            return Ok(());
+        };
         self.parts.tasks.close();
         self.listeners.close();
         let finish = async {
@@ -84,7 +87,7 @@ impl Serving {
             self.parts.tasks.wait().await;
         };
         tokio::select! {
-            finished = tokio::time::timeout(self.drain, finish) => {
+            finished = tokio::time::timeout(left, finish) => {
                 if finished.is_err() {
                     tracing::warn!("the drain took too long; ending all the same");
                 }
