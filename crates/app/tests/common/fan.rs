@@ -44,9 +44,32 @@ impl Fan {
 
     /// Asks for its place, which shows that it is there, until it is its turn.
     pub fn wait_for_turn(&self, edge: &Target) {
-        wait_for(PATIENCE, "the fan's turn", || {
-            self.place(edge)
-                .filter(|place| place["standing"] == "admitted")
+        self.wait_until(edge, "admitted");
+    }
+
+    /// Asks until it stands so; returns its place then.
+    pub fn wait_until(&self, edge: &Target, standing: &str) -> Value {
+        let mut last = None;
+        let what = format!("the fan stands as {standing}");
+        wait_for(PATIENCE, &what, || {
+            let place = self.place(edge)?;
+            if last.as_ref() != Some(&place["standing"]) {
+                eprintln!("a fan now stands so: {place}");
+                last = Some(place["standing"].clone());
+            }
+            (place["standing"] == standing).then_some(place)
+        })
+    }
+
+    /// Until the leader sees through this edge who is here, as it lets somebody in.
+    pub fn scout(edge: &Target, event: &str) {
+        wait_for(PATIENCE, "somebody is let in", || {
+            let scout = Self::join(edge, event);
+            let place = wait_for(PATIENCE, "the scout waits no more", || {
+                let place = scout.place(edge)?;
+                (place["standing"] != "waiting").then_some(place)
+            });
+            (place["standing"] == "admitted").then_some(())
         });
     }
 

@@ -14,6 +14,8 @@ use super::http::Target;
 use super::wait_for;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_usher");
+/// Of a log, shown when a test fails.
+const LAST_LINES: usize = 30;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// `USHER_*` variables. Those of whoever runs the tests are not passed on.
@@ -179,7 +181,9 @@ impl Drop for Usher {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- log of usher {} ---\n{}", self.pid(), self.log());
+            let lines = self.stderr.all();
+            let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+            eprintln!("--- end of usher's log ---\n{}", last.join("\n"));
         }
     }
 }
