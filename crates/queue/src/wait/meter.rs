@@ -21,6 +21,8 @@ const LEAST_DEVIATION: f64 = 0.02;
 const FIRST_DEVIATION: f64 = 0.5;
 /// Presence and leaving are smoothed over about this.
 const SMOOTHING_S: f64 = 60.0;
+/// Edges tell of a new crowd a few seconds after it came; before, it looks absent.
+const SEEN_AFTER_S: f64 = 6.0;
 const RETURNS_SMOOTHING_S: f64 = 600.0;
 
 /// What one tick of one lane showed.
@@ -44,6 +46,8 @@ pub struct RateMeter {
     buckets: VecDeque<f64>,
     open: Bucket,
     observed_at: Option<Timestamp>,
+    /// How long there has been a line; `None` while nobody waits.
+    line_age_s: Option<f64>,
     presence: Option<f64>,
     stragglers: u32,
     returns: Returns,
@@ -93,6 +97,7 @@ impl Default for RateMeter {
             buckets: VecDeque::with_capacity(LONG_BUCKETS),
             open: Bucket::default(),
             observed_at: None,
+            line_age_s: None,
             presence: None,
             stragglers: 0,
             returns: Returns::default(),
@@ -104,10 +109,23 @@ impl Default for RateMeter {
 impl RateMeter {
     /// Takes in one tick of an open event.
     pub fn observe(&mut self, counts: TickCounts, now: Timestamp) {
+        let age = self.line_age_s.take();
+        self.line_age_s = (counts.waiting > 0).then_some(0.0);
         let elapsed = match self.observed_at.replace(now) {
             Some(before) => now.since(before).as_secs_f64(),
             None => return,
         };
+        if let (Some(age), Some(_)) = (age, self.line_age_s) {
+            self.line_age_s = Some(age + elapsed);
+            self.observe_rate(counts, elapsed);
+        }
+        if elapsed > 0.0 {
+            self.observe_people(counts, elapsed);
+        }
+    }
+
+    /// Only while there is a line: few served because few came is no slow rate.
+    fn observe_rate(&mut self, counts: TickCounts, elapsed: f64) {
         self.open.seconds += elapsed;
         self.open.released += f64::from(counts.released);
         if self.open.seconds >= BUCKET_S {
@@ -117,9 +135,6 @@ impl RateMeter {
             self.buckets
                 .push_back(self.open.released / self.open.seconds);
             self.open = Bucket::default();
-        }
-        if elapsed > 0.0 {
-            self.observe_people(counts, elapsed);
         }
     }
 
@@ -133,7 +148,7 @@ impl RateMeter {
             self.leaving += weight * (left - self.leaving);
         }
         let behind = counts.waiting.saturating_sub(counts.stragglers);
-        if behind > 0 {
+        if behind > 0 && self.line_age_s >= Some(SEEN_AFTER_S) {
             let present = (f64::from(counts.present) / f64::from(behind)).min(1.0);
             let presence = self.presence.unwrap_or(present);
             self.presence = Some(presence + weight * (present - presence));
@@ -234,6 +249,29 @@ mod tests {
         run(&mut meter, 700, 100, TICK);
         let forecast = meter.forecast(None, 1.0);
         assert!((forecast.long_rate - 5.0).abs() < 0.01, "{forecast:?}");
+    }
+
+    #[test]
+    fn an_empty_line_is_no_slow_rate() {
+        let mut meter = RateMeter::default();
+        run(&mut meter, 0, 100, TICK);
+        run(&mut meter, 100, 200, TickCounts::default());
+        run(&mut meter, 300, 20, TICK);
+        let forecast = meter.forecast(None, 1.0);
+        assert!((forecast.short_rate - 5.0).abs() < 0.01, "{forecast:?}");
+        assert!((forecast.long_rate - 5.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_crowd_that_no_edge_has_told_of_yet_is_not_taken_for_absent() {
+        let mut meter = RateMeter::default();
+        let unseen = TickCounts {
+            present: 0,
+            stragglers: 0,
+            ..TICK
+        };
+        run(&mut meter, 0, 4, unseen);
+        assert!(meter.forecast(None, 1.0).presence > 0.9);
     }
 
     #[test]
