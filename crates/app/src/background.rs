@@ -32,7 +32,7 @@ pub fn run_booking(
     tasks: &TaskTracker,
     events: &Arc<Events>,
     orders: Arc<Orders>,
-    pool: Option<PgPool>,
+    pool: PgPool,
     line: &Line,
     life: &Lifecycle,
 ) {
@@ -58,15 +58,13 @@ pub fn run_booking(
     tasks.spawn(each_second(stop.clone(), move || {
         report_stock(Arc::clone(&known), holds.clone(), redis.clone())
     }));
-    if let Some(pool) = pool {
-        let relay = Arc::new(Relay {
-            pool,
-            redis: line.redis().clone(),
-        });
-        tasks.spawn(each_second(stop.clone(), move || {
-            publish(Arc::clone(&relay))
-        }));
-    }
+    let relay = Arc::new(Relay {
+        pool,
+        redis: line.redis().clone(),
+    });
+    tasks.spawn(each_second(stop.clone(), move || {
+        publish(Arc::clone(&relay))
+    }));
 }
 
 async fn each_second<F: Future<Output = ()>>(stop: CancellationToken, work: impl Fn() -> F) {

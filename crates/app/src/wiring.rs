@@ -51,54 +51,40 @@ fn scripts() -> Vec<&'static Script> {
     .concat()
 }
 
+/// Connections, then what runs beside requests, then what requests share.
 pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::Result<Parts> {
+    let settings = edge_settings(config)?;
     let keys = config.signing_key_set()?;
     let keys = SigningKeys::from_jwk_set(&keys, &config.public_url)
         .context("the setting `signing_keys` is not usable")?;
-    let proxies = TrustedProxies::parse(&config.trusted_proxies)
-        .map_err(|problem| anyhow::anyhow!("the setting `trusted_proxies`: {problem}"))?;
     let redis = open_redis(config).await?;
     let line = Line::new(redis.clone());
     let catalog = Catalog::new(redis.clone());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let tasks = TaskTracker::new();
-
-    let pool = match role.needs_postgres() {
-        true => Some(open_postgres(config).await?),
-        false => None,
-    };
-    let events = match &pool {
-        Some(pool) => Some(restore(config, pool, &line, &catalog, &clock, life, &tasks).await?),
-        None => {
-            redis
-                .follow_epoch()
-                .await
-                .context("Redis does not answer")?;
-            tasks.spawn(fence::follow(redis.clone(), life.closing.clone()));
-            None
+    let (mut events, mut desk) = (None, None);
+    if role.needs_postgres() {
+        let pool = open_postgres(config).await?;
+        let whole = restore(config, &pool, &line, &catalog, &clock, life, &tasks).await?;
+        if role.books() {
+            let opened = open_desk(config, &pool, &line, &clock).await?;
+            let orders = Arc::clone(&opened.orders);
+            background::run_booking(&tasks, &whole, orders, pool.clone(), &line, life);
+            desk = Some(opened);
         }
-    };
-    let desk = match &pool {
-        Some(pool) if role.books() => Some(open_desk(config, pool, &line, &clock).await?),
-        _ => None,
-    };
-    if let (true, Some(events), Some(desk)) = (role.books(), &events, &desk) {
-        let orders = Arc::clone(&desk.orders);
-        background::run_booking(&tasks, events, orders, pool.clone(), &line, life);
-    }
-    if let (true, Some(pool)) = (role.leads(), &pool) {
-        let stop = life.draining.clone();
-        let leader = Leader::new(line.clone(), pool.clone(), Arc::clone(&clock), stop.clone());
-        tasks.spawn(Arc::new(leader).run(stop));
+        if role.leads() {
+            let stop = life.draining.clone();
+            let leader = Leader::new(line.clone(), pool, Arc::clone(&clock), stop.clone());
+            tasks.spawn(Arc::new(leader).run(stop));
+        }
+        events = Some(whole);
+    } else {
+        let published = redis.follow_epoch().await;
+        published.context("Redis does not answer")?;
+        tasks.spawn(fence::follow(redis.clone(), life.closing.clone()));
     }
     let edge = Arc::new(Edge {
-        settings: EdgeSettings {
-            public_url: config.public_url.clone(),
-            jar: CookieJar {
-                secure: config.public_url.starts_with("https://"),
-            },
-            proxies,
-        },
+        settings,
         access_tokens: VerifiedTokens::new(MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS),
         operators: OperatorKeys::new(&config.admin_api_key),
         keys: Arc::new(keys),
@@ -115,14 +101,25 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         catalog,
         desk,
     });
-    let hints = Hints::listen(&config.redis_url)
-        .await
-        .context("Redis does not answer")?;
+    let hints = Hints::listen(&config.redis_url).await;
+    let hints = hints.context("Redis does not answer")?;
     follow_events(&edge, hints, &tasks, life.closing.clone());
     Ok(Parts {
         edge,
         events,
         tasks,
+    })
+}
+
+fn edge_settings(config: &Config) -> anyhow::Result<EdgeSettings> {
+    let proxies = TrustedProxies::parse(&config.trusted_proxies)
+        .map_err(|problem| anyhow::anyhow!("the setting `trusted_proxies`: {problem}"))?;
+    Ok(EdgeSettings {
+        public_url: config.public_url.clone(),
+        jar: CookieJar {
+            secure: config.public_url.starts_with("https://"),
+        },
+        proxies,
     })
 }
 

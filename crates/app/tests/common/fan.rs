@@ -44,21 +44,15 @@ impl Fan {
 
     /// Asks for its place, which shows that it is there, until it is its turn.
     pub fn wait_for_turn(&self, edge: &Target) {
-        self.wait_until(edge, "admitted");
+        self.wait_for_turn_within(PATIENCE, edge);
     }
 
-    /// Asks until it stands so; returns its place then.
-    pub fn wait_until(&self, edge: &Target, standing: &str) -> Value {
-        let mut last = None;
-        let what = format!("the fan stands as {standing}");
-        wait_for(PATIENCE, &what, || {
+    pub fn wait_for_turn_within(&self, bound: Duration, edge: &Target) {
+        wait_for(bound, "the fan's turn", || {
             let place = self.place(edge)?;
-            if last.as_ref() != Some(&place["standing"]) {
-                eprintln!("a fan now stands so: {place}");
-                last = Some(place["standing"].clone());
-            }
-            (place["standing"] == standing).then_some(place)
-        })
+            assert_ne!(place["standing"], "absent", "the place is lost: {place}");
+            (place["standing"] == "admitted").then_some(())
+        });
     }
 
     /// Until the leader sees through this edge who is here, as it lets somebody in.

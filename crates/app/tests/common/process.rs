@@ -170,6 +170,12 @@ impl Usher {
         kill(Pid::from_raw(self.pid().cast_signed()), signal).unwrap();
     }
 
+    /// At once, as a machine that fails.
+    pub fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     #[track_caller]
     pub fn ends_within(&mut self, bound: Duration) -> ExitStatus {
         wait_for(bound, "the process ends", || self.child.try_wait().unwrap())
