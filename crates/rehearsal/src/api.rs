@@ -138,10 +138,16 @@ impl Api {
         token: &str,
         reservation: &str,
         body: &wire::CommitBody<'_>,
+        is_slow: bool,
     ) -> Result<(u16, wire::Order), No> {
         let (path, body) = (wire::commit_path(reservation), to_json(body));
         let request = self.request("POST", &path, Some(token), Some(&body));
-        self.ask(Call::Commit, &self.world.booking, request, ANSWER_BYTES_MAX)
+        let call = if is_slow {
+            Call::SlowCommit
+        } else {
+            Call::Commit
+        };
+        self.ask(call, &self.world.booking, request, ANSWER_BYTES_MAX)
             .await
     }
 

@@ -124,6 +124,11 @@ impl Payment {
             Self::LostReply => "pm_test_lost_reply",
         }
     }
+
+    /// Whether the time it takes is the test provider's, by design.
+    pub fn is_slow(self) -> bool {
+        matches!(self, Self::Slow | Self::Timeout | Self::LostReply)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,6 +28,8 @@ pub enum Call {
     Hold,
     GiveBack,
     Commit,
+    /// A payment that the test provider is asked to be slow with, or to lose.
+    SlowCommit,
     Order,
 }
 
@@ -43,13 +45,14 @@ impl Call {
             Self::Hold => "hold",
             Self::GiveBack => "give back",
             Self::Commit => "pay",
+            Self::SlowCommit => "pay, slow bank",
             Self::Order => "see order",
         }
     }
 
     /// Slow payments are played by the test provider and strain nobody.
     fn can_strain(self) -> bool {
-        !matches!(self, Self::Commit | Self::Order)
+        !matches!(self, Self::Commit | Self::SlowCommit | Self::Order)
     }
 }
 

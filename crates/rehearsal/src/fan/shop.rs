@@ -174,8 +174,9 @@ impl Fan {
                 email: &email,
             },
         };
+        let is_slow = self.plan.payment.is_slow();
         self.api
-            .commit(&self.access_token, reservation, &body)
+            .commit(&self.access_token, reservation, &body, is_slow)
             .await
     }
 
