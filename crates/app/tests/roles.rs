@@ -55,7 +55,6 @@ impl Deployment {
     fn admit(&self) -> Fan {
         let edge = self.edge.target();
         self.set_rate(Some(600));
-        Fan::scout(&edge, &self.event);
         let mut fan = self.join();
         fan.wait_for_turn(&edge);
         fan.claim(&edge);

@@ -55,18 +55,6 @@ impl Fan {
         });
     }
 
-    /// Until the leader sees through this edge who is here, as it lets somebody in.
-    pub fn scout(edge: &Target, event: &str) {
-        wait_for(PATIENCE, "somebody is let in", || {
-            let scout = Self::join(edge, event);
-            let place = wait_for(PATIENCE, "the scout waits no more", || {
-                let place = scout.place(edge)?;
-                (place["standing"] != "waiting").then_some(place)
-            });
-            (place["standing"] == "admitted").then_some(())
-        });
-    }
-
     pub fn claim(&mut self, edge: &Target) {
         let path = format!("/api/v1/events/{}/queue/claim", self.event);
         let answer = edge.call("POST", &path, Some(&self.queue_token), None);
