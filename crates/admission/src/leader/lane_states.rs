@@ -3,7 +3,7 @@
 
 use usher_base::Lane;
 use usher_queue::pg::LaneRow;
-use usher_queue::{EventBoard, LaneNews, Presence, Snapshot};
+use usher_queue::{Bitmap, EventBoard, LaneNews, Presence, Snapshot};
 
 use super::forecast::LaneMeter;
 use super::lanes::{Share, Shares};
@@ -14,6 +14,11 @@ pub(super) struct LaneState {
     pub weight: u32,
     pub presence: Presence,
     meter: LaneMeter,
+}
+
+/// Whether nobody is seen anywhere.
+pub(super) fn is_empty(snapshot: &Snapshot) -> bool {
+    snapshot.lanes.iter().all(Bitmap::is_empty)
 }
 
 /// In the order of the line's rows, and so of every board.
@@ -57,8 +62,8 @@ impl LaneStates {
 
     /// Takes in who is alive and who is here.
     pub fn see(&mut self, board: &EventBoard, snapshot: &Snapshot) {
-        // With no edge to be seen through, nobody is absent: it is an outage.
-        if snapshot.edges == 0 {
+        // Then it may be the edges who are away: an outage, after which grace begins anew.
+        if is_empty(snapshot) {
             return;
         }
         let seen = board.lanes.iter().zip(&snapshot.lanes);

@@ -151,7 +151,8 @@ impl<'l> Round<'l> {
         self.desk.put_ended(ended);
         let token = self.lease.token();
         let lanes = self.lanes.as_slice();
-        tidy::forget_absent(self.leader, self.event, token, &look.board, lanes).await;
+        let seen = (&*look.board, &look.snapshot);
+        tidy::forget_absent(self.leader, self.event, token, seen, lanes).await;
         let decision = self.decide(&look);
         self.follow_policy(&look).await;
         self.tell_lanes(&look, &decision).await;

@@ -2,10 +2,10 @@
 //! number, sessions end, places of those who stayed away too long are given up.
 
 use usher_base::{EventId, Lane};
-use usher_queue::{Ended, EventBoard, LeaseToken, MAX_NUMBERS_PER_RELEASE, Phase};
+use usher_queue::{Ended, EventBoard, LeaseToken, MAX_NUMBERS_PER_RELEASE, Phase, Snapshot};
 
 use super::Leader;
-use super::lane_states::LaneState;
+use super::lane_states::{LaneState, is_empty};
 
 /// Sweeps in one second, when one did not take all that was due: 2,000 ends.
 const MAX_SWEEPS: usize = 20;
@@ -37,11 +37,12 @@ pub(super) async fn forget_absent(
     leader: &Leader,
     event: EventId,
     token: &LeaseToken,
-    board: &EventBoard,
+    (board, snapshot): (&EventBoard, &Snapshot),
     lanes: &[LaneState],
 ) {
     // Only an open line moves, so only there does an absent fan keep others waiting.
-    if board.state.phase != Phase::Open {
+    // Where nobody at all is seen, it may be the edges who are away.
+    if board.state.phase != Phase::Open || is_empty(snapshot) {
         return;
     }
     let grace = board.state.grace;

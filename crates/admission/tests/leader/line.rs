@@ -145,3 +145,19 @@ async fn a_lane_may_be_added_while_the_event_runs() {
     until("the new lane serves its fan", joined).await;
     leader.stop().await;
 }
+
+#[tokio::test]
+async fn nobody_is_given_up_as_absent_while_no_edge_says_who_is_here() {
+    let mut venue = Venue::open().await;
+    venue.stop_edges().await;
+    venue.crowd(20).await;
+    let leader = venue.lead().await;
+    venue.until_led().await;
+    venue.seconds(3).await;
+    let board = venue.board().await;
+    assert_eq!(
+        (board.state.totals.absent, board.lanes[0].standing),
+        (0, 20)
+    );
+    leader.stop().await;
+}

@@ -195,6 +195,16 @@ impl Venue {
         })
     }
 
+    /// No edge says anything any more, and what was said has faded.
+    pub async fn stop_edges(&mut self) {
+        for helper in self.helpers.drain(..) {
+            helper.abort();
+            // It may be about to say something.
+            let _ = helper.await;
+        }
+        self.forget("edges").await;
+    }
+
     /// A backend that is well.
     pub fn report_signals(&mut self, completed: f64) -> AbortHandle {
         let (redis, event) = (self.line.redis().clone(), self.event);
@@ -229,7 +239,7 @@ impl Venue {
         self.line.redis().command::<i64>(set).await.unwrap();
     }
 
-    /// Takes one of admission's keys away.
+    /// Takes a key of the event away.
     pub async fn forget(&self, name: &str) {
         let mut forget = redis::cmd("DEL");
         forget.arg(keys::of_event(self.event, name));
