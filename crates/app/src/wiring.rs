@@ -57,6 +57,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
     let keys = config.signing_key_set()?;
     let keys = SigningKeys::from_jwk_set(&keys, &config.public_url)
         .context("the setting `signing_keys` is not usable")?;
+    let keys = Arc::new(keys);
     let redis = open_redis(config).await?;
     let line = Line::new(redis.clone());
     let catalog = Catalog::new(redis.clone());
@@ -74,7 +75,8 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         }
         if role.leads() {
             let stop = life.draining.clone();
-            let leader = Leader::new(line.clone(), pool, Arc::clone(&clock), stop.clone());
+            let leader = Leader::new(line.clone(), pool, Arc::clone(&clock), stop.clone())
+                .with_draws(Arc::clone(&keys));
             tasks.spawn(Arc::new(leader).run(stop));
         }
         events = Some(whole);
@@ -87,7 +89,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         settings,
         access_tokens: VerifiedTokens::new(MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS),
         operators: OperatorKeys::new(&config.admin_api_key),
-        keys: Arc::new(keys),
+        keys,
         holds: Holds::new(redis.clone()),
         live: Arc::new(Live::default()),
         join_limit: AddressLimit::new(Counted::Joins, config.joins_per_address_per_minute),
