@@ -84,7 +84,10 @@ pub async fn play(
             biased;
             () = world.stop.cancelled() => break,
             () = sleep_until(deadline.into()) => break,
-            _ = sample.tick() => tell(sample_now(world)),
+            due = sample.tick() => {
+                world.meter.with(|tally, _| tally.sample_lag.record(due.elapsed()));
+                tell(sample_now(world));
+            }
             () = sleep_until(next.unwrap_or(deadline).into()), if next.is_some() => {
                 while let Some((index, at_ms)) = coming.next_if(|(_, at_ms)| is_due(world, *at_ms)) {
                     send_off(world, script, &mut fans, index, at_ms);

@@ -136,6 +136,9 @@ pub struct Tally {
     pub slot_wait: Spread,
     /// How late the tool sent fans off, against the curve.
     pub start_lag: Spread,
+    /// How late the tool looked at its own gauges: when the whole machine stands
+    /// still, nothing else would tell.
+    pub sample_lag: Spread,
     pub frames: u64,
     pub frames_garbled: u64,
     pub streams_lost: u64,
@@ -196,6 +199,7 @@ impl Tally {
         self.push_lag.merge(&other.push_lag);
         self.slot_wait.merge(&other.slot_wait);
         self.start_lag.merge(&other.start_lag);
+        self.sample_lag.merge(&other.sample_lag);
         self.frames += other.frames;
         self.frames_garbled += other.frames_garbled;
         self.streams_lost += other.streams_lost;

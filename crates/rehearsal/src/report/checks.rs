@@ -89,6 +89,7 @@ fn held(report: &Report, goals: &Objectives) -> Vec<Check> {
         .tool
         .start_lag
         .p99_ms
+        .max(report.tool.sample_lag.p99_ms)
         .max(report.tool.slot_wait.p99_ms);
     let somebody = |name: &str, fans: u64| at_least(Held, name, Some(fans as f64), 1.0, "");
     vec![
@@ -152,7 +153,9 @@ fn stock(report: &Report, goals: &Objectives) -> Vec<Check> {
     use Question::Held;
     let count = |value: u64| Some(value as f64);
     let tried = (report.cheats.tried > 0).then_some(report.cheats.got_through as f64);
+    let end = report.answered_at_end.map(f64::from);
     vec![
+        at_least(Held, "operators' status at the end", end, 1.0, ""),
         at_most(
             Held,
             "tickets oversold",

@@ -78,6 +78,7 @@ pub struct Cheats {
 pub struct Tool {
     /// How late fans were sent off, against the curve.
     pub start_lag: Summary,
+    pub sample_lag: Summary,
     /// How long requests waited for a connection of the tool's own.
     pub slot_wait: Summary,
     pub processes_lost: u32,
@@ -97,6 +98,8 @@ pub struct Report {
     pub waits: Waits,
     pub order: Order,
     pub stock: Stock,
+    /// Whether the operators' status could be read after the last fan; `None` without a key.
+    pub answered_at_end: Option<bool>,
     pub pace: Pace,
     pub limit: Limit,
     pub cheats: Cheats,
@@ -121,12 +124,16 @@ impl Report {
             processes_lost,
         } = evidence;
         let before = statuses.first().map(|seen| &seen.status);
-        let after = statuses.last().map(|seen| &seen.status);
+        // An earlier reading would accuse usher of orders that came after it.
+        let last = statuses.last().filter(|seen| seen.at_ms >= ran_ms);
+        let after = last.map(|seen| &seen.status);
+        let answered_at_end = (!statuses.is_empty()).then_some(last.is_some());
         let mut report = Self {
             go: false,
             answers: Vec::new(),
             checks: Vec::new(),
             ran_s: ran_ms as f64 / 1000.0,
+            answered_at_end,
             joined: records
                 .iter()
                 .filter(|record| record.joined_ms.is_some())
@@ -145,6 +152,7 @@ impl Report {
             streams_lost: tally.streams_lost,
             tool: Tool {
                 start_lag: tally.start_lag.summary(),
+                sample_lag: tally.sample_lag.summary(),
                 slot_wait: tally.slot_wait.summary(),
                 processes_lost,
             },
