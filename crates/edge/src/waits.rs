@@ -68,10 +68,11 @@ pub fn at_once(view: &EventView, lane: &Lane, ahead: u32) -> Option<WaitInterval
     forecast.wait(ahead).map(shown)
 }
 
-/// Whole seconds; nobody's wait is known closer.
+/// From the likely wait to the one that nine of ten keep, in whole seconds;
+/// nobody's wait is known closer.
 fn shown(interval: Interval) -> WaitInterval {
     WaitInterval {
-        low: interval.low.as_secs(),
+        low: interval.likely.as_secs(),
         high: interval.high.as_secs_f64().ceil() as u64,
     }
 }
@@ -82,5 +83,22 @@ fn word(reason: SlipReason) -> &'static str {
         SlipReason::Slower => "backend_slowed",
         SlipReason::MoreCameBack => "people_returned",
         SlipReason::Paused => "paused",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn fans_are_told_what_half_and_what_nine_of_ten_wait() {
+        let interval = Interval {
+            low: Duration::from_secs(3),
+            likely: Duration::from_millis(9_900),
+            high: Duration::from_millis(20_100),
+        };
+        assert_eq!(shown(interval), WaitInterval { low: 9, high: 21 });
     }
 }
