@@ -6,7 +6,7 @@ use usher_base::{FanId, Lane, Number, Timestamp};
 use usher_queue::Phase;
 use utoipa::ToSchema;
 
-/// One fan in ten waits less than `low` seconds, one in ten more than `high`.
+/// Half of the fans wait at most `low` seconds, nine of ten at most `high`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WaitInterval {
     pub low: u64,

@@ -174,7 +174,7 @@ pub enum LineOrder {
     Lottery,
 }
 
-/// The expected wait: one fan in ten waits less than `low`, one in ten more than `high`.
+/// The expected wait: half of the fans wait at most `low`, nine of ten at most `high`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct WaitInterval {
     /// Seconds.
