@@ -44,6 +44,7 @@ pub struct PlaceAnswer {
     /// Everybody who waits
     pub waiting: u64,
     pub estimated_wait_seconds: Option<WaitInterval>,
+    pub rate_per_minute: Option<u64>,
     /// Why the wait became longer than it was said to be
     pub reason: Option<&'static str>,
     /// The operator's message to the line
@@ -52,6 +53,9 @@ pub struct PlaceAnswer {
     pub opens_at: Option<Timestamp>,
     #[schema(value_type = Option<String>)]
     pub claim_by: Option<Timestamp>,
+    /// When this was true
+    #[schema(value_type = String)]
+    pub at: Timestamp,
     pub stream_url: String,
     /// When to ask again, for clients without a stream
     pub poll_after_ms: u64,

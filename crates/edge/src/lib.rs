@@ -13,6 +13,7 @@ mod cookies;
 mod cross_site;
 mod desk;
 mod error;
+mod follow;
 mod identity;
 mod keys;
 mod limits;

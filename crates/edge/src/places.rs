@@ -11,12 +11,6 @@ use crate::live::{EventView, LiveEvent, Spot};
 use crate::state::Edge;
 use crate::waits;
 
-/// Nobody polls more often than this, not even at the front.
-const SHORTEST_POLL_MS: u64 = 2_000;
-const LONGEST_POLL_MS: u64 = 30_000;
-/// Each so many people ahead let the next poll wait a second longer.
-const AHEAD_PER_POLL_SECOND: u64 = 200;
-
 /// How one fan stands at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stand {
@@ -139,12 +133,14 @@ pub fn answer(
         ahead,
         waiting: view.waiting(),
         estimated_wait_seconds: estimate,
+        rate_per_minute: edge.rate_per_minute(live),
         reason: None,
         message: view.message().map(str::to_owned),
         opens_at: live.opens_at,
         claim_by,
+        at: view.at(),
         stream_url: stream_url(edge, live),
-        poll_after_ms: poll_after_ms(ahead),
+        poll_after_ms: live.poll_after(ahead).as_millis() as u64,
     }
 }
 
@@ -152,12 +148,4 @@ fn stream_url(edge: &Edge, live: &LiveEvent) -> String {
     // http -> ws, https -> wss.
     let base = edge.settings.public_url.replacen("http", "ws", 1);
     format!("{base}/api/v1/events/{}/queue/stream", live.id)
-}
-
-/// The nearer, the sooner; jittered by the caller's own place.
-fn poll_after_ms(ahead: Option<u32>) -> u64 {
-    let ahead = u64::from(ahead.unwrap_or(0));
-    let jitter = ahead.wrapping_mul(7_919) % 1_000;
-    let wait = SHORTEST_POLL_MS + ahead * 1_000 / AHEAD_PER_POLL_SECOND + jitter;
-    wait.min(LONGEST_POLL_MS)
 }

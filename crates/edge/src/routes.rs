@@ -92,6 +92,7 @@ fn line() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(queue::place, queue::join, queue::leave))
         .routes(routes!(queue::claim))
         .routes(routes!(stream::open))
+        .routes(routes!(stream::events))
 }
 
 fn catalog_and_shop(edge: &Arc<Edge>) -> OpenApiRouter<Arc<Edge>> {

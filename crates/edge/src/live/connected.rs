@@ -8,8 +8,8 @@ use std::time::Duration;
 use usher_base::{Lane, Number, Timestamp};
 use usher_queue::Bitmap;
 
-/// A poll counts as presence this long: two polls may be missed.
-const POLL_COUNTS_FOR: Duration = Duration::from_secs(45);
+/// A poll counts as presence this long: longer than until the next one.
+pub const POLL_COUNTS_FOR: Duration = Duration::from_secs(45);
 
 #[derive(Default)]
 pub struct Connected {
@@ -44,6 +44,14 @@ impl Connected {
             .or_default()
             .polls
             .insert(number, now);
+    }
+
+    /// Fans who asked lately, of all lanes.
+    pub fn pollers(&self) -> usize {
+        self.lock()
+            .values()
+            .map(|of_lane| of_lane.polls.len())
+            .sum()
     }
 
     /// Who is here, of each of these lanes. Polls that are too old are forgotten.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ use crate::waits::Told;
 
 use super::connected::{Connected, Connection};
 use super::lookups::Lookups;
+use super::polling;
 use super::view::EventView;
 
 pub struct LiveEvent {
@@ -111,6 +113,11 @@ impl LiveEvent {
         if let Some(number) = claims.number {
             self.connected.polled(&claims.lane, number, now);
         }
+    }
+
+    /// When a fan without a stream shall ask again.
+    pub fn poll_after(&self, ahead: Option<u32>) -> Duration {
+        polling::after(ahead, self.connected.pollers(), rand::random())
     }
 
     /// Asks Redis where one fan stands, together with others who ask now.

@@ -6,6 +6,7 @@ mod cadence;
 mod connected;
 mod event;
 mod lookups;
+mod polling;
 mod ticker;
 mod view;
 

@@ -1,0 +1,174 @@
+//! A fan's place by WebSocket, by Server-Sent Events and by asking: the same
+//! content on each, from the real binary with its own Redis and Postgres.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use common::fan::Fan;
+use common::http::Target;
+use common::process::Usher;
+use common::{import_event, set_rate, settings, signing_keys, wait_for};
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+use usher_sandbox::Sandbox;
+
+/// Everybody hears at least every ten seconds.
+const FRAME_WITHIN: Duration = Duration::from_secs(15);
+/// What a frame and a poll's answer say alike of a place.
+const OF_A_PLACE: [&str; 6] = [
+    "phase",
+    "number",
+    "ahead",
+    "waiting",
+    "rate_per_minute",
+    "message",
+];
+
+fn connect(edge: &Target) -> TcpStream {
+    let stream = TcpStream::connect(edge.0).unwrap();
+    stream.set_read_timeout(Some(FRAME_WITHIN)).unwrap();
+    stream
+}
+
+struct Events(BufReader<TcpStream>);
+
+impl Events {
+    fn open(edge: &Target, event: &str, token: &str) -> Self {
+        let mut stream = connect(edge);
+        let request = format!(
+            "GET /api/v1/events/{event}/queue/events HTTP/1.1\r\nhost: {}\r\n\
+             authorization: Bearer {token}\r\n\r\n",
+            edge.0
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut events = Self(BufReader::new(stream));
+        let head: Vec<String> = std::iter::from_fn(|| Some(events.line()))
+            .take_while(|line| !line.is_empty())
+            .collect();
+        assert!(head[0].starts_with("HTTP/1.1 200"), "{head:?}");
+        for wanted in [
+            "content-type: text/event-stream",
+            "x-accel-buffering: no",
+            "cache-control: no-store",
+        ] {
+            assert!(head.iter().any(|line| line == wanted), "{wanted}: {head:?}");
+        }
+        events
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.0.read_line(&mut line).unwrap();
+        assert!(read > 0, "the stream ended");
+        line.trim_end().to_owned()
+    }
+
+    fn frame(&mut self) -> Value {
+        loop {
+            if let Some(data) = self.line().strip_prefix("data: ") {
+                return serde_json::from_str(data).unwrap();
+            }
+        }
+    }
+
+    /// Skips frames of another type.
+    fn next(&mut self, kind: &str) -> Value {
+        std::iter::from_fn(|| Some(self.frame()))
+            .find(|frame| frame["type"] == kind)
+            .unwrap()
+    }
+}
+
+struct Socket(WebSocket<TcpStream>);
+
+impl Socket {
+    fn open(edge: &Target, event: &str, token: &str) -> Self {
+        let url = format!(
+            "ws://{}/api/v1/events/{event}/queue/stream?token={token}",
+            edge.0
+        );
+        let request = url.into_client_request().unwrap();
+        let (socket, _) = tungstenite::client(request, connect(edge)).unwrap();
+        Self(socket)
+    }
+
+    fn next(&mut self, kind: &str) -> Value {
+        loop {
+            let Message::Text(text) = self.0.read().unwrap() else {
+                continue;
+            };
+            let frame: Value = serde_json::from_str(&text).unwrap();
+            if frame["type"] == kind {
+                return frame;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_three_ways_tell_the_same_place_and_the_same_turn() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let set = settings(&sandbox, &signing_keys());
+    let usher = Usher::serve("all", &set);
+    let (edge, event) = (usher.target(), import_event(&set));
+    set_rate(&edge, &event, None);
+    let ahead = Fan::join(&edge, &event);
+    let fan = Fan::join(&edge, &event);
+
+    let mut events = Events::open(&edge, &event, &fan.queue_token);
+    let mut socket = Socket::open(&edge, &event, &fan.queue_token);
+    wait_for(FRAME_WITHIN, "the board shows both fans", || {
+        (fan.place(&edge)?["waiting"] == 2).then_some(())
+    });
+    let polled = fan.place(&edge).unwrap();
+    assert_eq!(
+        (&polled["number"], &polled["ahead"]),
+        (&2.into(), &1.into())
+    );
+    let until_current = |mut next: Box<dyn FnMut() -> Value + '_>| loop {
+        let frame = next();
+        if OF_A_PLACE.iter().all(|field| frame[field] == polled[field]) {
+            return frame;
+        }
+    };
+    until_current(Box::new(|| events.next("place")));
+    until_current(Box::new(|| socket.next("place")));
+    let metrics = usher.metrics().get("/metrics", None).unwrap().body;
+    for kind in ["sse", "websocket"] {
+        let sample = format!("usher_line_streams{{kind=\"{kind}\"}} 1");
+        assert!(metrics.contains(&sample), "no {sample}");
+    }
+
+    set_rate(&edge, &event, Some(600));
+    ahead.wait_for_turn(&edge);
+    let turns = [events.next("admitted"), socket.next("admitted")];
+    fan.wait_for_turn(&edge);
+    let claim_by = &fan.place(&edge).unwrap()["claim_by"];
+    assert!(claim_by.is_string());
+    for turn in turns {
+        assert_eq!(&turn["claim_by"], claim_by);
+    }
+}
+
+#[tokio::test]
+async fn a_drained_edge_sends_readers_of_events_elsewhere() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let set = settings(&sandbox, &signing_keys()).with("DRAIN_SECONDS", "15");
+    let usher = Usher::serve("all", &set);
+    let (edge, event) = (usher.target(), import_event(&set));
+    set_rate(&edge, &event, None);
+    let fan = Fan::join(&edge, &event);
+    let refused = edge
+        .get(&format!("/api/v1/events/{event}/queue/events"), None)
+        .unwrap();
+    assert_eq!(refused.expect(401)["error"], "queue_token_required");
+    let mut events = Events::open(&edge, &event, &fan.queue_token);
+    events.next("place");
+    usher.signal(nix::sys::signal::Signal::SIGTERM);
+    events.next("reconnect");
+}
