@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{demo, doctor, event, healthcheck, serve, tools};
+use commands::{demo, doctor, event, healthcheck, operator, serve, tools};
 use config::{Config, Sources};
 use role::Role;
 
@@ -69,6 +69,9 @@ enum Command {
     /// Create events
     #[command(subcommand)]
     Event(event::EventCommand),
+    /// Say who else may steer a sale
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
     /// Recompute a published draw from its record alone
     VerifyDraw {
         /// The published record
@@ -130,6 +133,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Keys => tools::keys(),
         Command::Event(command) => event::run(&settings()?, command).await,
+        Command::Operator(command) => operator::run(&settings()?, command).await,
         Command::VerifyDraw { file } => tools::verify_draw(&file),
         Command::Simulate(simulate) => tools::simulate(&simulate),
         Command::Rehearse(rehearse) => tools::rehearse(*rehearse).await,

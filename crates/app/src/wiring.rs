@@ -17,10 +17,11 @@ use usher_booking::holds::Holds;
 use usher_booking::orders::Orders;
 use usher_booking::payments::stripe::{StripeClient, StripeProvider};
 use usher_booking::payments::{GuardedProvider, PaymentProvider, TestProvider};
+use usher_booking::pg::operators::Operators;
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_edge::{
-    AddressLimit, CookieJar, Counted, Desk, Edge, EdgeSettings, FanLimits, Live, LiveOptions,
-    MAX_REMEMBERED_TOKENS, OperatorKeys, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots, TrustedProxies,
+    AddressLimit, CookieJar, Counted, Desk, Edge, EdgeSettings, FanLimits, FirstKey, Live,
+    LiveOptions, MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots, TrustedProxies,
 };
 use usher_queue::pg::Store as LineStore;
 use usher_queue::{EdgeId, Line};
@@ -88,7 +89,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
     let edge = Arc::new(Edge {
         settings,
         access_tokens: VerifiedTokens::new(MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS),
-        operators: OperatorKeys::new(&config.admin_api_key),
+        first_key: FirstKey::new(&config.admin_api_key),
         keys,
         holds: Holds::new(redis.clone()),
         live: Arc::new(Live::default()),
@@ -188,6 +189,7 @@ async fn open_desk(
     let writer = Writer::start(&writer_pool);
     let redis = line.redis().clone();
     Ok(Desk {
+        operators: Operators::new(pool.clone()),
         policies: Policies::new(pool.clone(), line.clone()),
         lines: LineStore::new(pool.clone()),
         orders: Orders::new(redis, pool.clone(), writer, provider, Arc::clone(clock)),

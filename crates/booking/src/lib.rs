@@ -9,6 +9,7 @@ pub mod holds;
 pub mod inventory;
 mod keys;
 pub mod layout;
+pub mod operators;
 pub mod orders;
 pub mod payments;
 pub mod pg;

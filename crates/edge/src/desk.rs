@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use usher_admission::Policies;
 use usher_booking::orders::Orders;
 use usher_booking::pg::audit::Entry;
+use usher_booking::pg::operators::Operators;
 use usher_queue::pg::Store as LineStore;
 
 use crate::error::{ApiError, ApiResult};
@@ -18,6 +19,7 @@ pub struct Desk {
     pub policies: Policies,
     pub lines: LineStore,
     pub orders: Arc<Orders>,
+    pub operators: Operators,
     /// Of the webhook's endpoint; empty where Stripe is not used.
     pub stripe_webhook_secret: String,
     pub test_payments: bool,

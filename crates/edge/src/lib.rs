@@ -21,6 +21,7 @@ mod live;
 mod operators;
 pub mod pages;
 mod places;
+mod roles;
 mod routes;
 mod shopping;
 mod state;
@@ -33,7 +34,7 @@ pub use cookies::CookieJar;
 pub use desk::Desk;
 pub use limits::{AddressLimit, Counted};
 pub use live::{Live, LiveOptions, run as run_live};
-pub use operators::OperatorKeys;
+pub use operators::FirstKey;
 pub use routes::router;
 pub use state::{
     Edge, EdgeSettings, MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots,

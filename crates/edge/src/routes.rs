@@ -25,6 +25,7 @@ use crate::api::{
 use crate::cross_site;
 use crate::error::ApiError;
 use crate::limits;
+use crate::operators::admit;
 use crate::pages;
 use crate::state::Edge;
 use crate::views;
@@ -81,8 +82,7 @@ fn api(edge: &Arc<Edge>) -> (Router<Arc<Edge>>, OpenApi) {
     OpenApiRouter::with_openapi(openapi::about())
         .merge(line())
         .merge(catalog_and_shop(edge))
-        .merge(operators())
-        .merge(desk())
+        .merge(operators(edge))
         .merge(plumbing())
         .split_for_parts()
 }
@@ -123,7 +123,24 @@ fn console() -> Router<Arc<Edge>> {
         .route("/console/e/{event}", get(views::console::event))
 }
 
-fn operators() -> OpenApiRouter<Arc<Edge>> {
+/// All of it only for those whose role suffices (`roles`).
+fn operators(edge: &Arc<Edge>) -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .merge(controls())
+        .merge(desk())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(edge), admit))
+}
+
+#[cfg(test)]
+pub fn operators_paths() -> std::collections::BTreeMap<String, utoipa::openapi::PathItem> {
+    let (_, description) = OpenApiRouter::<Arc<Edge>>::new()
+        .merge(controls())
+        .merge(desk())
+        .split_for_parts();
+    description.paths.paths.into_iter().collect()
+}
+
+fn controls() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
         .routes(routes!(admin::admission::show, admin::admission::change))
         .routes(routes!(admin::lines::change_phase))
@@ -132,6 +149,8 @@ fn operators() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(admin::status::stream))
         .routes(routes!(admin::sessions::revoke))
         .routes(routes!(admin::signals::push))
+        .routes(routes!(admin::operators::list, admin::operators::add))
+        .routes(routes!(admin::operators::revoke))
 }
 
 /// What operators and doors ask of the recorded orders.

@@ -21,7 +21,7 @@ use crate::desk::Desk;
 use crate::error::{ApiError, ApiResult};
 use crate::limits::AddressLimit;
 use crate::live::{EventView, Live, LiveEvent};
-use crate::operators::OperatorKeys;
+use crate::operators::FirstKey;
 
 /// Verified access tokens remembered, and for how long before a new check.
 pub const MAX_REMEMBERED_TOKENS: usize = 50_000;
@@ -38,7 +38,7 @@ pub struct Edge {
     pub clock: Arc<dyn Clock>,
     pub keys: Arc<SigningKeys>,
     pub access_tokens: VerifiedTokens<AccessClaims>,
-    pub operators: OperatorKeys,
+    pub first_key: FirstKey,
     pub redis: Redis,
     pub line: Line,
     pub live: Arc<Live>,

@@ -4,6 +4,7 @@ pub mod demo;
 pub mod doctor;
 pub mod event;
 pub mod healthcheck;
+pub mod operator;
 pub mod serve;
 pub mod tools;
 

@@ -115,7 +115,7 @@ impl EventDraft {
         if text.trim_start().starts_with('{') {
             serde_json::from_str(text).map_err(|e| DraftError::Form(e.to_string()))
         } else {
-            toml::from_str(text).map_err(|e| DraftError::Form(e.to_string()))
+            toml::from_str(text).map_err(|e| DraftError::Form(e.message().to_owned()))
         }
     }
 

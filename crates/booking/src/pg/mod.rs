@@ -11,6 +11,7 @@ mod group_commit;
 mod insert;
 mod inventory;
 pub mod notices;
+pub mod operators;
 pub mod outbox;
 pub mod paid;
 pub mod read;

@@ -17,11 +17,11 @@ use crate::cookies;
 use crate::error::ApiError;
 use crate::operators::CONSOLE_SECONDS;
 use crate::pages::{self, AdmissionSettings, ConsoleEvent, ConsolePage, ControlPage, SignInPage};
+use crate::roles;
 use crate::state::Edge;
 
 pub async fn home(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> PageResult {
-    let now = edge.clock.now();
-    if edge.operators.identify(&headers, &edge.keys, now).is_none() {
+    if edge.operator(&headers).await.on_page(&headers)?.is_none() {
         return Ok(sign_in_page(None));
     }
     let mut events = edge.catalog.all();
@@ -53,10 +53,13 @@ pub struct SignInForm {
     api_key: String,
 }
 
-pub async fn sign_in(State(edge): State<Arc<Edge>>, Form(form): Form<SignInForm>) -> PageResult {
-    let known = edge.operators.check(form.api_key.trim());
-    let session = edge.operators.session(&edge.keys, edge.clock.now());
-    let (Some(operator), Some(session)) = (known, session) else {
+pub async fn sign_in(
+    State(edge): State<Arc<Edge>>,
+    headers: HeaderMap,
+    Form(form): Form<SignInForm>,
+) -> PageResult {
+    let signed_in = edge.sign_in(form.api_key.trim()).await.on_page(&headers)?;
+    let Some((operator, session)) = signed_in else {
         metrics::counter!("usher_sign_ins_refused_total").increment(1);
         return Ok(sign_in_page(Some("This is not an operator's API key.")));
     };
@@ -78,10 +81,9 @@ pub async fn event(
     Path(event): Path<EventId>,
     headers: HeaderMap,
 ) -> PageResult {
-    let now = edge.clock.now();
-    if edge.operators.identify(&headers, &edge.keys, now).is_none() {
+    let Some(operator) = edge.operator(&headers).await.on_page(&headers)? else {
         return Ok(see_other("/console"));
-    }
+    };
     let on_sale = edge.on_sale(event).on_page(&headers)?;
     let live = edge.live_event(event).on_page(&headers)?;
     let view = edge.view(&live).on_page(&headers)?;
@@ -104,8 +106,8 @@ pub async fn event(
         phase: shown(view.phase()),
         settings,
         message: view.board().state.message.clone(),
-        can_control: true,
-        now: moment(now),
+        can_control: operator.role >= roles::STEERS,
+        now: moment(edge.clock.now()),
     };
     Ok(pages::respond(StatusCode::OK, &page))
 }

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod door;
 pub mod lines;
+pub mod operators;
 pub mod orders;
 pub mod records;
 pub mod sessions;

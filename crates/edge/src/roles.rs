@@ -1,0 +1,78 @@
+//! Which role an operator's call needs at least: the whole table. A call that
+//! is not in it is refused to everybody.
+
+use axum::http::Method;
+use usher_booking::operators::Role;
+use usher_booking::operators::Role::{Admin, Operator, Staff, Viewer};
+
+const LEAST: &[(&str, &str, Role)] = &[
+    // Looking.
+    ("GET", "/api/v1/admin/events/{event}/admission", Viewer),
+    ("GET", "/api/v1/admin/events/{event}/status", Viewer),
+    ("GET", "/api/v1/admin/events/{event}/status/stream", Viewer),
+    ("GET", "/api/v1/admin/ledger", Viewer),
+    // At the door and at the desk.
+    ("GET", "/api/v1/admin/events/{event}/checkin", Staff),
+    ("POST", "/api/v1/admin/events/{event}/checkin", Staff),
+    ("POST", "/api/v1/admin/events/{event}/checkin/sync", Staff),
+    ("GET", "/api/v1/admin/orders", Staff),
+    // Running a sale.
+    ("PUT", "/api/v1/admin/events/{event}/admission", Operator),
+    ("POST", "/api/v1/admin/events/{event}/phase", Operator),
+    ("PUT", "/api/v1/admin/events/{event}/message", Operator),
+    ("POST", "/api/v1/admin/events/{event}/revoke", Operator),
+    ("POST", "/api/v1/admin/events/{event}/signals", Operator),
+    ("GET", "/api/v1/admin/orders.csv", Operator),
+    ("GET", "/api/v1/admin/audit", Operator),
+    // Saying who may do what.
+    ("GET", "/api/v1/admin/operators", Admin),
+    ("POST", "/api/v1/admin/operators", Admin),
+    ("DELETE", "/api/v1/admin/operators/{id}", Admin),
+];
+
+/// Pages of the console that change something show that only from this role on.
+pub const STEERS: Role = Operator;
+
+pub fn least(method: &Method, route: &str) -> Option<Role> {
+    let method = if method == Method::HEAD {
+        "GET"
+    } else {
+        method.as_str()
+    };
+    let row = LEAST.iter().find(|row| (row.0, row.1) == (method, route));
+    row.map(|row| row.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_is_not_listed_has_no_role() {
+        let status = "/api/v1/admin/events/{event}/status";
+        assert_eq!(least(&Method::GET, status), Some(Viewer));
+        assert_eq!(least(&Method::HEAD, status), Some(Viewer));
+        assert_eq!(least(&Method::POST, status), None);
+        assert_eq!(least(&Method::GET, "/api/v1/admin/new"), None);
+    }
+
+    #[test]
+    fn every_served_operators_call_is_listed() {
+        let mut described = Vec::new();
+        for (path, item) in crate::routes::operators_paths() {
+            let calls = [
+                ("GET", item.get.is_some()),
+                ("PUT", item.put.is_some()),
+                ("POST", item.post.is_some()),
+                ("PATCH", item.patch.is_some()),
+                ("DELETE", item.delete.is_some()),
+            ];
+            let served = calls.into_iter().filter(|call| call.1);
+            described.extend(served.map(|call| (call.0, path.clone())));
+        }
+        let mut listed: Vec<_> = LEAST.iter().map(|row| (row.0, row.1.to_owned())).collect();
+        described.sort();
+        listed.sort();
+        assert_eq!(described, listed);
+    }
+}
