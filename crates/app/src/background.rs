@@ -67,11 +67,11 @@ pub fn run_booking(
     }));
 }
 
-async fn each_second<F: Future<Output = ()>>(stop: CancellationToken, work: impl Fn() -> F) {
+pub async fn each_second<F: Future<Output = ()>>(stop: CancellationToken, work: impl Fn() -> F) {
     every(EVERY, stop, work).await;
 }
 
-async fn every<F: Future<Output = ()>>(
+pub async fn every<F: Future<Output = ()>>(
     period: Duration,
     stop: CancellationToken,
     work: impl Fn() -> F,

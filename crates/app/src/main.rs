@@ -10,6 +10,7 @@ mod fence;
 mod lifecycle;
 mod postgres;
 mod role;
+mod signals;
 mod telemetry;
 mod wiring;
 

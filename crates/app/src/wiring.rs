@@ -8,7 +8,8 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use usher_admission::{Leader, Policies};
+use usher_admission::control::Tuning;
+use usher_admission::{Gate, Leader, Policies};
 use usher_base::redis::{Hints, Redis, Script, TimeSource};
 use usher_base::signing::{SigningKeys, VerifiedTokens};
 use usher_base::{Clock, SystemClock};
@@ -21,7 +22,8 @@ use usher_booking::pg::operators::Operators;
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_edge::{
     AddressLimit, CookieJar, Counted, Desk, Edge, EdgeSettings, FanLimits, FirstKey, Live,
-    LiveOptions, MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots, TrustedProxies,
+    LiveOptions, Load, MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots,
+    TrustedProxies,
 };
 use usher_queue::pg::Store as LineStore;
 use usher_queue::{EdgeId, Line};
@@ -33,6 +35,11 @@ use crate::fence::{self, Fence};
 use crate::lifecycle::Lifecycle;
 use crate::postgres::{self, PostgresError};
 use crate::role::Role;
+use crate::signals::{self, SignalSource};
+
+/// Requests that a booking node is believed to work on at once before anything
+/// was seen; the limit moves from there four times a second.
+const SERVERS_GUESS: f64 = 64.0;
 
 /// A role that is ready to serve.
 pub struct Parts {
@@ -72,6 +79,15 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
             let opened = open_desk(config, &pool, &line, &clock).await?;
             let orders = Arc::clone(&opened.orders);
             background::run_booking(&tasks, &whole, orders, pool.clone(), &line, life);
+            let source = SignalSource {
+                node: format!("booking-{:08x}", rand::random::<u32>()),
+                recorders: Arc::clone(&opened.load.recorders),
+                events: Arc::clone(&whole),
+                redis: line.redis().clone(),
+                pool: pool.clone(),
+            };
+            let gate = Arc::clone(&opened.load.gate);
+            signals::run(&tasks, source, gate, &life.closing);
             desk = Some(opened);
         }
         if role.leads() {
@@ -195,7 +211,18 @@ async fn open_desk(
         orders: Orders::new(redis, pool.clone(), writer, provider, Arc::clone(clock)),
         stripe_webhook_secret: config.stripe_webhook_secret.clone(),
         test_payments: config.payment_provider == PaymentProviderName::Test,
+        load: Load::new(Arc::new(open_gate(config)?)),
     })
+}
+
+fn open_gate(config: &Config) -> anyhow::Result<Gate> {
+    let tuning = Tuning {
+        service_ms: config.booking_service_ms.into(),
+        limit_max: config.booking_max_in_flight.into(),
+        ..Tuning::default()
+    };
+    let gate = Gate::new(tuning, SERVERS_GUESS);
+    gate.context("booking_service_ms or booking_max_in_flight is not usable")
 }
 
 fn follow_events(edge: &Arc<Edge>, hints: Hints, tasks: &TaskTracker, stop: CancellationToken) {

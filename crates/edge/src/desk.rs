@@ -12,6 +12,7 @@ use usher_booking::pg::operators::Operators;
 use usher_queue::pg::Store as LineStore;
 
 use crate::error::{ApiError, ApiResult};
+use crate::load::Load;
 use crate::operators::Operator;
 use crate::state::Edge;
 
@@ -23,6 +24,7 @@ pub struct Desk {
     /// Of the webhook's endpoint; empty where Stripe is not used.
     pub stripe_webhook_secret: String,
     pub test_payments: bool,
+    pub load: Load,
 }
 
 /// Postgres is away for a moment: what was asked may be asked again.

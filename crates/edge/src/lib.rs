@@ -18,6 +18,7 @@ mod identity;
 mod keys;
 mod limits;
 mod live;
+mod load;
 mod operators;
 pub mod pages;
 mod places;
@@ -34,6 +35,7 @@ pub use cookies::CookieJar;
 pub use desk::Desk;
 pub use limits::{AddressLimit, Counted};
 pub use live::{Live, LiveOptions, run as run_live};
+pub use load::Load;
 pub use operators::FirstKey;
 pub use routes::router;
 pub use state::{

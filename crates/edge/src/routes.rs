@@ -25,6 +25,7 @@ use crate::api::{
 use crate::cross_site;
 use crate::error::ApiError;
 use crate::limits;
+use crate::load;
 use crate::operators::admit;
 use crate::pages;
 use crate::state::Edge;
@@ -109,6 +110,10 @@ fn catalog_and_shop(edge: &Arc<Edge>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(orders::show))
         .routes(routes!(orders::cancel))
         .routes(routes!(orders::qr))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(edge),
+            load::guard,
+        ))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(edge),
             limits::per_address,

@@ -86,7 +86,7 @@ impl Edge {
 }
 
 /// The events for which the request shows an access token.
-fn shown_events(headers: &HeaderMap) -> Vec<EventId> {
+pub fn shown_events(headers: &HeaderMap) -> Vec<EventId> {
     if let Some(token) = cookies::bearer(headers) {
         return audience_of(token).into_iter().collect();
     }
@@ -104,22 +104,36 @@ fn shown_events(headers: &HeaderMap) -> Vec<EventId> {
         .collect()
 }
 
-/// For whom a token says it is; nothing is believed before it is verified for that.
-fn audience_of(token: &str) -> Option<EventId> {
+/// What a token says of itself; nothing is believed before it is verified.
+#[derive(serde::Deserialize)]
+struct Says {
+    /// For whom it is.
+    aud: String,
+    /// When it was made, in Unix seconds.
+    iat: i64,
+}
+
+fn says(token: &str) -> Option<Says> {
     use base64::Engine as _;
-    #[derive(serde::Deserialize)]
-    struct Audience {
-        aud: String,
-    }
     let claims = token.split('.').nth(1)?;
     let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(claims)
         .ok()?;
-    serde_json::from_slice::<Audience>(&claims)
-        .ok()?
-        .aud
-        .parse()
-        .ok()
+    serde_json::from_slice(&claims).ok()
+}
+
+fn audience_of(token: &str) -> Option<EventId> {
+    says(token)?.aud.parse().ok()
+}
+
+/// When the access that a request shows, verified by now, was given.
+pub fn access_given_at(headers: &HeaderMap, event: EventId) -> Option<Timestamp> {
+    let name = cookies::access(event);
+    let token = cookies::bearer(headers).or_else(|| cookies::read(headers, &name))?;
+    says(token)?
+        .iat
+        .checked_mul(1_000)
+        .map(Timestamp::from_millis)
 }
 
 pub fn amount(on_sale: &OnSale, amount: i64) -> Amount {

@@ -1,7 +1,5 @@
 //! A new leader goes on where the last one was: the law's memory, the counts.
 
-use std::time::Duration;
-
 use usher_admission::control::Clause;
 use usher_admission::decisions_between;
 use usher_base::redis::keys;
@@ -94,7 +92,7 @@ async fn claims_are_learned_with_their_true_ages() {
     let began = SystemClock.now();
     let leader = venue.lead().await;
     venue.until_released(120).await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    venue.seconds(4).await;
     venue.claim(1..101).await;
     venue.seconds(2).await;
     let status = venue.status().await.unwrap();

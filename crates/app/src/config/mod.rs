@@ -45,6 +45,8 @@ pub struct Config {
     pub joins_per_address_per_minute: u32,
     pub requests_per_address_per_minute: u32,
     pub max_streams: usize,
+    pub booking_max_in_flight: u32,
+    pub booking_service_ms: u32,
     pub drain_seconds: u64,
     pub log_format: LogFormat,
     pub log_filter: String,
@@ -96,6 +98,12 @@ impl Config {
         }
         if !(1..=500).contains(&self.database_connections) {
             return refuse("database_connections", "it must be from 1 to 500");
+        }
+        if !(4..=100_000).contains(&self.booking_max_in_flight) {
+            return refuse("booking_max_in_flight", "it must be from 4 to 100000");
+        }
+        if !(1..=60_000).contains(&self.booking_service_ms) {
+            return refuse("booking_service_ms", "it must be from 1 to 60000");
         }
         if self.drain_seconds > 600 {
             return refuse("drain_seconds", "it must be at most 600");

@@ -124,10 +124,21 @@ pub async fn create(
     let on_sale = edge.on_sale(event)?;
     let hold = hold(&edge, &on_sale, &access, form).await?;
     metrics::counter!("usher_holds_total", "event" => event.to_string()).increment(1);
+    note_first_hold(&edge, &access, event, &headers);
     let (token, cookie) = prolong(&edge, event, &access, hold.expires_at).await;
     let mut answer = describe(&on_sale, &hold);
     answer.access_token = token;
     Ok((StatusCode::CREATED, set_cookie(cookie), Json(answer)))
+}
+
+/// The admission learns how many of those inside take seats, and how soon.
+fn note_first_hold(edge: &Edge, access: &AccessClaims, event: EventId, headers: &HeaderMap) {
+    let now = edge.clock.now();
+    let load = edge.desk.as_ref().map(|desk| &desk.load);
+    let recorder = load.and_then(|load| load.recorders.of(event, now));
+    if let Some((recorder, began)) = recorder.zip(shopping::access_given_at(headers, event)) {
+        recorder.held(access.session, now.since(began));
+    }
 }
 
 /// A fan who still stands in line is told where, not merely that access is missing.

@@ -14,8 +14,8 @@ use usher_queue::Phase;
 use crate::wiring::Parts;
 
 const SAMPLE: &str = include_str!("sample.toml");
-/// So slow that there is a line to see, so fast that nobody gives up.
-const PEOPLE_PER_MINUTE: f64 = 60.0;
+/// The law decides; this bound keeps a line to see, since the shop would bear more.
+const MOST_PER_MINUTE: f64 = 90.0;
 /// The edge discovers events every two seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -48,8 +48,8 @@ pub async fn open(parts: &Parts) -> anyhow::Result<Sample> {
     let now = SystemClock.now();
     let event = events.create(draft, now).await?;
     let policy = Policy {
-        mode: Mode::Manual,
-        rate_per_minute: Some(PEOPLE_PER_MINUTE),
+        mode: Mode::Auto,
+        max_rate_per_minute: Some(MOST_PER_MINUTE),
         ..Policy::default()
     };
     desk.policies.put(event, &policy, "usher demo").await?;
