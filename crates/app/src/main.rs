@@ -3,10 +3,12 @@
 //! error and a non-zero exit.
 
 mod background;
+mod beacon;
 mod commands;
 mod config;
 mod events;
 mod fence;
+mod fetch;
 mod lifecycle;
 mod postgres;
 mod role;
@@ -75,8 +77,8 @@ enum Command {
     Operator(operator::OperatorCommand),
     /// Recompute a published draw from its record alone
     VerifyDraw {
-        /// The published record
-        file: PathBuf,
+        /// The published record: a file, or its address (https://...)
+        record: String,
     },
     /// Run the admission law against simulated backends and crowds
     Simulate(tools::SimulateArguments),
@@ -135,7 +137,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Keys => tools::keys(),
         Command::Event(command) => event::run(&settings()?, command).await,
         Command::Operator(command) => operator::run(&settings()?, command).await,
-        Command::VerifyDraw { file } => tools::verify_draw(&file),
+        Command::VerifyDraw { record } => tools::verify_draw(&record).await,
         Command::Simulate(simulate) => tools::simulate(&simulate),
         Command::Rehearse(rehearse) => tools::rehearse(*rehearse).await,
     }

@@ -21,7 +21,7 @@ use usher_booking::payments::{GuardedProvider, PaymentProvider, TestProvider};
 use usher_booking::pg::operators::Operators;
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_edge::{
-    AddressLimit, CookieJar, Counted, Desk, Edge, EdgeSettings, FanLimits, FirstKey, Live,
+    AddressLimit, CookieJar, Counted, Desk, Draws, Edge, EdgeSettings, FanLimits, FirstKey, Live,
     LiveOptions, Load, MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots,
     TrustedProxies,
 };
@@ -29,9 +29,11 @@ use usher_queue::pg::Store as LineStore;
 use usher_queue::{EdgeId, Line};
 
 use crate::background;
+use crate::beacon::BeaconWatch;
 use crate::config::{Config, PaymentProviderName};
 use crate::events::Events;
 use crate::fence::{self, Fence};
+use crate::fetch::Fetcher;
 use crate::lifecycle::Lifecycle;
 use crate::postgres::{self, PostgresError};
 use crate::role::Role;
@@ -92,6 +94,12 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         }
         if role.leads() {
             let stop = life.draining.clone();
+            let beacons = BeaconWatch {
+                store: LineStore::new(pool.clone()),
+                servers: config.drand_servers.clone(),
+                fetcher: Fetcher::new(),
+            };
+            tasks.spawn(beacons.run(stop.clone()));
             let leader = Leader::new(line.clone(), pool, Arc::clone(&clock), stop.clone())
                 .with_draws(Arc::clone(&keys));
             tasks.spawn(Arc::new(leader).run(stop));
@@ -208,6 +216,7 @@ async fn open_desk(
         operators: Operators::new(pool.clone()),
         policies: Policies::new(pool.clone(), line.clone()),
         lines: LineStore::new(pool.clone()),
+        draws: Draws::default(),
         orders: Orders::new(redis, pool.clone(), writer, provider, Arc::clone(clock)),
         stripe_webhook_secret: config.stripe_webhook_secret.clone(),
         test_payments: config.payment_provider == PaymentProviderName::Test,

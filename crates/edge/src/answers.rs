@@ -4,6 +4,7 @@
 use serde::Serialize;
 use usher_base::{FanId, Lane, Number, Timestamp};
 use usher_queue::Phase;
+use usher_queue::draw::{Receipt, Signed};
 use utoipa::ToSchema;
 
 /// Half of the fans wait at most `low` seconds, nine of ten at most `high`.
@@ -65,6 +66,9 @@ pub struct PlaceAnswer {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct JoinAnswer {
     pub queue_token: String,
+    /// While people gather for a draw: statement, kid, signature. Keep it
+    #[schema(value_type = Option<Object>)]
+    pub receipt: Option<Signed<Receipt>>,
     #[serde(flatten)]
     pub place: PlaceAnswer,
 }

@@ -11,6 +11,7 @@ use usher_booking::pg::audit::Entry;
 use usher_booking::pg::operators::Operators;
 use usher_queue::pg::Store as LineStore;
 
+use crate::draws::Draws;
 use crate::error::{ApiError, ApiResult};
 use crate::load::Load;
 use crate::operators::Operator;
@@ -19,6 +20,7 @@ use crate::state::Edge;
 pub struct Desk {
     pub policies: Policies,
     pub lines: LineStore,
+    pub draws: Draws,
     pub orders: Arc<Orders>,
     pub operators: Operators,
     /// Of the webhook's endpoint; empty where Stripe is not used.

@@ -21,6 +21,21 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("POST", "/api/v1/admin/events/{event}/phase", Operator),
     ("PUT", "/api/v1/admin/events/{event}/message", Operator),
     ("POST", "/api/v1/admin/events/{event}/revoke", Operator),
+    (
+        "PUT",
+        "/api/v1/admin/events/{event}/draw/{lane}/rule",
+        Admin,
+    ),
+    (
+        "POST",
+        "/api/v1/admin/events/{event}/draw/{lane}/entropy",
+        Operator,
+    ),
+    (
+        "POST",
+        "/api/v1/admin/events/{event}/draw/{lane}/open-as-fifo",
+        Admin,
+    ),
     ("POST", "/api/v1/admin/events/{event}/signals", Operator),
     ("GET", "/api/v1/admin/orders.csv", Operator),
     ("GET", "/api/v1/admin/audit", Operator),

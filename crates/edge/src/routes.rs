@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    admin, events, health, openapi, orders, queue, reservations, seatmap, stream, webhooks,
+    admin, draw, events, health, openapi, orders, queue, reservations, seatmap, stream, webhooks,
 };
 use crate::cross_site;
 use crate::error::ApiError;
@@ -94,6 +94,8 @@ fn line() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(queue::claim))
         .routes(routes!(stream::open))
         .routes(routes!(stream::events))
+        .routes(routes!(draw::show))
+        .routes(routes!(draw::own_receipt))
 }
 
 fn catalog_and_shop(edge: &Arc<Edge>) -> OpenApiRouter<Arc<Edge>> {
@@ -110,6 +112,8 @@ fn catalog_and_shop(edge: &Arc<Edge>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(orders::show))
         .routes(routes!(orders::cancel))
         .routes(routes!(orders::qr))
+        .routes(routes!(draw::own_proof))
+        .routes(routes!(draw::record))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(edge),
             load::guard,
@@ -156,6 +160,9 @@ fn controls() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(admin::signals::push))
         .routes(routes!(admin::operators::list, admin::operators::add))
         .routes(routes!(admin::operators::revoke))
+        .routes(routes!(admin::draw::commit))
+        .routes(routes!(admin::draw::give_entropy))
+        .routes(routes!(admin::draw::open_as_fifo))
 }
 
 /// What operators and doors ask of the recorded orders.

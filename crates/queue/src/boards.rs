@@ -10,11 +10,12 @@ use usher_base::{EventId, Lane, Number, Timestamp};
 
 use crate::bitmap::Bitmap;
 use crate::board::Board;
+use crate::draw::Announcement;
 use crate::keys;
 use crate::line::Line;
 use crate::reply::{Read, Reply};
 use crate::scripts;
-use crate::state::{EventState, commitment, event_state, field, read_meta};
+use crate::state::{EventState, draw, event_state, field, read_meta};
 use crate::wait::Forecast;
 
 /// An event at one tick.
@@ -42,8 +43,8 @@ pub struct LaneBoard {
     pub last: Number,
     /// The last number that may be handed out.
     pub block_end: Number,
-    /// Of a lottery's draw, for the receipts of those who gather.
-    pub commitment: Option<[u8; 32]>,
+    /// What is public of a lottery's draw.
+    pub draw: Option<Announcement>,
     /// As the leader announced it last.
     pub forecast: Option<Forecast>,
 }
@@ -85,7 +86,7 @@ impl Line {
                 gathering,
                 last,
                 block_end: Number(field(&meta, &format!("block:{lane}"))?.unwrap_or(0)),
-                commitment: commitment(&meta, lane)?,
+                draw: draw(&meta, lane)?,
                 forecast: field(&meta, &format!("forecast:{lane}"))?,
                 lane: lane.clone(),
             })

@@ -7,6 +7,7 @@ use std::time::Duration;
 use usher_base::redis::CallError;
 use usher_base::{EventId, Lane, Timestamp};
 
+use crate::draw::Announcement;
 use crate::keys;
 use crate::line::{Line, Mode, Room};
 use crate::phase::{Ordering, Phase, Schedule};
@@ -82,14 +83,10 @@ pub(crate) fn field<T: std::str::FromStr>(meta: &Meta, name: &str) -> Read<Optio
     text.map(|text| parsed(text)).transpose()
 }
 
-pub(crate) fn commitment(meta: &Meta, lane: &Lane) -> Read<Option<[u8; 32]>> {
-    let Some(text) = meta.get(&format!("commitment:{lane}")) else {
-        return Ok(None);
-    };
-    let mut hash = [0; 32];
-    hex::decode_to_slice(text, &mut hash)
-        .map_err(|_| CallError::Shape("an unreadable commitment".to_owned()))?;
-    Ok(Some(hash))
+pub(crate) fn draw(meta: &Meta, lane: &Lane) -> Read<Option<Announcement>> {
+    let json = meta.get(&format!("draw:{lane}"));
+    let announcement = json.map(|json| serde_json::from_str(json)).transpose();
+    announcement.map_err(|_| CallError::Shape("an unreadable draw".to_owned()))
 }
 
 pub(crate) fn event_state(meta: &Meta) -> Read<EventState> {

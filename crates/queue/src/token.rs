@@ -44,12 +44,10 @@ impl QueueClaims {
         now: Timestamp,
         rng: &mut impl Rng,
     ) -> String {
-        let audience = event.to_string();
-        let to = Expected {
-            typ: QUEUE_TYP,
-            audience: &audience,
-        };
-        keys.sign_token(to, self, now, now.plus(QUEUE_TOKEN_LIFETIME), rng)
+        let until = now.plus(QUEUE_TOKEN_LIFETIME);
+        for_event(event, QUEUE_TYP, |to| {
+            keys.sign_token(to, self, now, until, rng)
+        })
     }
 
     pub fn verify(
@@ -58,12 +56,7 @@ impl QueueClaims {
         token: &str,
         now: Timestamp,
     ) -> Result<Self, TokenError> {
-        let audience = event.to_string();
-        let expected = Expected {
-            typ: QUEUE_TYP,
-            audience: &audience,
-        };
-        keys.verify_token(token, expected, now)
+        for_event(event, QUEUE_TYP, |of| keys.verify_token(token, of, now))
     }
 }
 
@@ -94,12 +87,9 @@ impl AccessClaims {
         ends_at: Timestamp,
         rng: &mut impl Rng,
     ) -> String {
-        let audience = event.to_string();
-        let to = Expected {
-            typ: ACCESS_TYP,
-            audience: &audience,
-        };
-        keys.sign_token(to, self, now, ends_at, rng)
+        for_event(event, ACCESS_TYP, |to| {
+            keys.sign_token(to, self, now, ends_at, rng)
+        })
     }
 
     pub fn verify(
@@ -108,13 +98,17 @@ impl AccessClaims {
         token: &str,
         now: Timestamp,
     ) -> Result<Self, TokenError> {
-        let audience = event.to_string();
-        let expected = Expected {
-            typ: ACCESS_TYP,
-            audience: &audience,
-        };
-        keys.verify_token(token, expected, now)
+        for_event(event, ACCESS_TYP, |of| keys.verify_token(token, of, now))
     }
+}
+
+/// What every token of this kind and event names.
+fn for_event<R>(event: EventId, typ: &str, work: impl FnOnce(Expected<'_>) -> R) -> R {
+    let audience = event.to_string();
+    work(Expected {
+        typ,
+        audience: &audience,
+    })
 }
 
 #[cfg(test)]

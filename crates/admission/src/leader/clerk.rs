@@ -162,6 +162,8 @@ impl<'l> Clerk<'l> {
             Ok(Err(error)) => tracing::warn!(%error, %event, "the draw has to wait"),
             Err(_) => tracing::warn!(%event, "the draw goes on in the next second"),
         }
+        let announce = leader.store.announce_draws(&leader.line, row);
+        patiently("announce the draw", announce).await;
     }
 
     /// Sold out closes, and what comes back opens again.

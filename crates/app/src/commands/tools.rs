@@ -2,12 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use rand::rngs::StdRng;
 
+use usher_queue::draw;
+
 use crate::config::Config;
+use crate::fetch::Fetcher;
 use crate::postgres;
+
+/// Five million fans, the most that a record lists.
+const MAX_RECORD_BYTES: usize = 224 << 20;
+const RECORD_WITHIN: Duration = Duration::from_secs(600);
 
 pub async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
     match postgres::migrate(&config.database_url).await? {
@@ -24,8 +32,15 @@ pub fn keys() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn verify_draw(file: &Path) -> anyhow::Result<ExitCode> {
-    let good = usher_queue::draw::verify_file(file, &mut std::io::stdout().lock())?;
+pub async fn verify_draw(record: &str) -> anyhow::Result<ExitCode> {
+    let is_address = record.starts_with("https://") || record.starts_with("http://");
+    let good = if is_address {
+        let fetcher = Fetcher::new();
+        let bytes = fetcher.get(record, MAX_RECORD_BYTES, RECORD_WITHIN).await?;
+        draw::verify(&bytes[..], &mut std::io::stdout().lock())?
+    } else {
+        draw::verify_file(Path::new(record), &mut std::io::stdout().lock())?
+    };
     Ok(super::exit_code(good))
 }
 

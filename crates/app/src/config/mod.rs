@@ -42,6 +42,7 @@ pub struct Config {
     pub signing_keys: String,
     pub admin_api_key: String,
     pub trusted_proxies: Vec<String>,
+    pub drand_servers: Vec<String>,
     pub joins_per_address_per_minute: u32,
     pub requests_per_address_per_minute: u32,
     pub max_streams: usize,

@@ -69,6 +69,12 @@ impl SigningKeys {
         (&key.kid, signature)
     }
 
+    /// The public half of the key named `kid`.
+    pub fn public_key(&self, kid: &str) -> Option<&[u8; 32]> {
+        let key = self.keys.iter().find(|key| key.kid == kid)?;
+        Some(&key.public)
+    }
+
     /// Whether `signature` over `bytes` was made by the key named `kid`.
     pub fn verify_bytes(&self, kid: &str, bytes: &[u8], signature: &[u8]) -> bool {
         self.keys.iter().filter(|key| key.kid == kid).any(|key| {

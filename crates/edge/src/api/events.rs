@@ -10,7 +10,7 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use usher_base::{EventId, Timestamp};
 use usher_booking::catalog::OnSale;
-use usher_queue::Phase;
+use usher_queue::{LaneBoard, Phase};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::openapi::Refusal;
@@ -52,6 +52,17 @@ pub struct EventAnswer {
     pub price_range: Option<PriceRangeAnswer>,
     pub availability: Option<AvailabilityAnswer>,
     pub layout_version: Option<String>,
+    /// What a lottery is bound to from gathering on; all of it is at `/draw`
+    pub draws: Vec<CommitmentAnswer>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct CommitmentAnswer {
+    pub lane: String,
+    /// In hexadecimal
+    pub commitment: String,
+    /// Where the randomness will come from, in words
+    pub entropy_rule: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -208,7 +219,23 @@ fn describe(edge: &Edge, on_sale: &OnSale) -> EventAnswer {
             available_seats: stock.free(),
         }),
         layout_version: event.layout_version.clone(),
+        draws: commitments(edge, event.id),
     }
+}
+
+/// What each lane's draw is bound to.
+pub fn commitments(edge: &Edge, event: EventId) -> Vec<CommitmentAnswer> {
+    let view = edge.live.event(event).and_then(|live| live.view());
+    let of_lane = |of: &LaneBoard| {
+        let draw = of.draw.as_ref()?;
+        Some(CommitmentAnswer {
+            lane: of.lane.to_string(),
+            commitment: hex::encode(draw.commitment),
+            entropy_rule: draw.rule.to_string(),
+        })
+    };
+    let lanes = view.iter().flat_map(|view| &view.board().lanes);
+    lanes.filter_map(of_lane).collect()
 }
 
 /// With an ETag of the content; who has it already gets 304.

@@ -1,6 +1,7 @@
 //! The HTTP interface, one file a noun; `routes` says which path leads where.
 
 pub mod admin;
+pub mod draw;
 pub mod events;
 pub mod health;
 pub mod openapi;

@@ -17,6 +17,7 @@ use usher_queue::{
 use utoipa::ToSchema;
 
 use crate::answers::{JoinAnswer, PlaceAnswer};
+use crate::api::draw;
 use crate::api::openapi::Refusal;
 use crate::cookies;
 use crate::error::{ApiError, ApiResult};
@@ -180,6 +181,7 @@ fn answer_join(
     let view = edge.view(live)?;
     let now = edge.clock.now();
     let queue_token = claims.issue(&edge.keys, live.id, now, &mut rand::rng());
+    let receipt = draw::receipt(edge, live, &claims, &place);
     let stand = match place {
         Place::Waiting { number } => Stand::Waiting {
             number,
@@ -198,7 +200,11 @@ fn answer_join(
         .set(&cookies::queue(live.id), &queue_token, lifetime);
     let place = places::answer(edge, live, &view, &claims, &stand);
     Ok(JoinedPlace {
-        answer: JoinAnswer { queue_token, place },
+        answer: JoinAnswer {
+            queue_token,
+            receipt,
+            place,
+        },
         is_new,
         cookies: vec![(SET_COOKIE, cookie)],
     })

@@ -8,6 +8,7 @@ use super::model::{Availability, EventHead, LineOrder, Moment, Phase, PriceRange
 /// What was published before a draw, so that anybody can check it afterwards.
 #[derive(Debug, Clone)]
 pub struct DrawPublication {
+    pub lane: String,
     /// The commitment, in hexadecimal.
     pub commitment: String,
     /// Where the randomness will come from, in words.
@@ -26,7 +27,7 @@ pub struct EventPage {
     pub opens_at: Option<Moment>,
     pub price_range: Option<PriceRange>,
     pub availability: Option<Availability>,
-    pub draw: Option<DrawPublication>,
+    pub draws: Vec<DrawPublication>,
     /// This visitor already stands in line or is inside: the button leads back there.
     pub has_place: bool,
     /// The server's clock when the page was made.

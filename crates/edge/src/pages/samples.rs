@@ -91,13 +91,14 @@ pub(super) fn event(phase: Phase) -> EventPage {
         opens_at: Some(after_seconds(1_505)),
         price_range: Some(prices()),
         availability: Some(availability(1_204)),
-        draw: Some(DrawPublication {
+        draws: vec![DrawPublication {
+            lane: "main".to_owned(),
             commitment: "9f2c61d0e4b8a7735c1d0f4e6a9b8c7d2e3f405162738495a6b7c8d9e0f1a2b3"
                 .to_owned(),
             entropy_rule:
                 "the public drand beacon, first round at least 60 s after the list is frozen"
                     .to_owned(),
-        }),
+        }],
         has_place: false,
         now: now(),
     }

@@ -10,10 +10,11 @@ use usher_booking::catalog::OnSale;
 use usher_queue::{Ordering, Phase};
 
 use super::{OnPage as _, PageResult, head, moment};
-use crate::api::events::{announced, phase_of};
+use crate::api::events::{CommitmentAnswer, announced, commitments, phase_of};
 use crate::cookies;
 use crate::pages::{
-    self, Availability, EventCard, EventPage, EventsPage, LineOrder, Money, PriceRange,
+    self, Availability, DrawPublication, EventCard, EventPage, EventsPage, LineOrder, Money,
+    PriceRange,
 };
 use crate::state::Edge;
 
@@ -48,7 +49,10 @@ pub async fn show(
         opens_at: live.opens_at.map(moment),
         price_range: price_range(&on_sale),
         availability: availability(&edge, &on_sale),
-        draw: None,
+        draws: commitments(&edge, event)
+            .into_iter()
+            .map(published)
+            .collect(),
         has_place: cookies::read(&headers, &cookies::queue(event)).is_some(),
         now: moment(edge.clock.now()),
     };
@@ -69,6 +73,14 @@ pub fn shown(phase: Phase) -> pages::Phase {
         Phase::Paused => pages::Phase::Paused,
         Phase::SoldOut => pages::Phase::SoldOut,
         Phase::Closed => pages::Phase::Closed,
+    }
+}
+
+fn published(draw: CommitmentAnswer) -> DrawPublication {
+    DrawPublication {
+        lane: draw.lane,
+        commitment: draw.commitment,
+        entropy_rule: draw.entropy_rule,
     }
 }
 

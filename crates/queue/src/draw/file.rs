@@ -26,9 +26,13 @@ pub enum VerifyFileError {
 
 /// Checks a published record and writes a report. `true` only if everything in it follows.
 pub fn verify_file(path: &Path, out: &mut dyn Write) -> Result<bool, VerifyFileError> {
-    let file = File::open(path).map_err(VerifyFileError::Open)?;
+    verify(File::open(path).map_err(VerifyFileError::Open)?, out)
+}
+
+/// The same for a record that is read from anywhere.
+pub fn verify(record: impl Read, out: &mut dyn Write) -> Result<bool, VerifyFileError> {
     let mut input = BufReader::new(Hashing {
-        inner: file,
+        inner: record,
         context: digest::Context::new(&digest::SHA256),
     });
     let mut told = Instant::now();

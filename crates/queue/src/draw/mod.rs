@@ -6,6 +6,7 @@
 //! `drand` and `rule` check the entropy; `order` gives the numbers; `record`, `verify` and `file`
 //! publish and recompute it all. Every byte format is spelled in docs/draw.md.
 
+mod announcement;
 mod bls;
 mod bytes;
 mod commitment;
@@ -18,10 +19,11 @@ mod rule;
 mod statement;
 mod verify;
 
+pub use announcement::{Announcement, SignedRoot};
 pub use bytes::Hash;
 pub use commitment::{DrawSecret, commitment};
 pub use drand::{Beacon, BeaconError, DrandChain, MAX_BEACON_JSON_BYTES, Scheme};
-pub use file::{VerifyFileError, verify_file};
+pub use file::{VerifyFileError, verify, verify_file};
 pub use merkle::{DuplicateFan, FanList, InclusionProof, MerkleTree};
 pub use order::{seed, serving_order};
 pub use record::{

@@ -167,8 +167,15 @@ impl Store {
         Ok(Phase::Drawing)
     }
 
-    /// What the meta says of the draws: each lane's commitment, and the size of
-    /// its list once that is final.
+    /// Shows everybody how far the draws have come.
+    pub async fn announce_draws(&self, line: &Line, row: &LineRow) -> Result<(), StoreError> {
+        let fields = self.draw_fields(row).await?;
+        line.configure(row.event, None, fields).await?;
+        Ok(())
+    }
+
+    /// What the meta says of the draws: what is public of each lane's, and the
+    /// size of its list once that is final.
     pub(super) async fn draw_fields(
         &self,
         row: &LineRow,
@@ -177,7 +184,9 @@ impl Store {
         for lane in &row.lanes {
             let name = &lane.setup.lane;
             if let Some(draw) = self.draw(row.event, name).await? {
-                fields.push((format!("commitment:{name}"), hex::encode(draw.commitment)));
+                let announcement = serde_json::to_string(&draw.announcement());
+                let announcement = announcement.map_err(|_| StoreError::Corrupt("draws"))?;
+                fields.push((format!("draw:{name}"), announcement));
                 if let Some(root) = draw.root {
                     fields.push((format!("drawn:{name}"), root.fans.to_string()));
                 }

@@ -2,6 +2,7 @@
 //! is filled in step by step and never replaced (a trigger refuses), so whoever
 //! leads next finishes the same draw.
 
+use rand::Rng as _;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -11,9 +12,10 @@ use usher_base::{EventId, FanId, Lane, Timestamp};
 use super::columns::{maybe_time, time};
 use super::{Store, StoreError};
 use crate::draw::{
-    DrawSecret, EntropyError, EntropyRule, Evidence, FanList, Hash, RecordFormat, RecordHeader,
-    RootNotice, Signed, commitment, seed, serving_order,
+    Announcement, DrawSecret, EntropyError, EntropyRule, Evidence, FanList, Hash, RecordFormat,
+    RecordHeader, RootNotice, Signed, SignedRoot, commitment, seed, serving_order,
 };
+use crate::phase::Ordering;
 
 const FAN_BYTES: usize = 16;
 
@@ -29,9 +31,30 @@ pub struct DrawRow {
     pub evidence: Option<Evidence>,
     pub opened_as_fifo: bool,
     pub finished_at: Option<Timestamp>,
+    /// The key that signed the root's notice, and its signature.
+    pub(super) signed: Option<([u8; 32], [u8; 64])>,
     pub(super) secret: DrawSecret,
     pub(super) seed: Option<Hash>,
     pub(super) numbered: u32,
+}
+
+impl DrawRow {
+    /// What everybody may know of the draw at this moment.
+    pub fn announcement(&self) -> Announcement {
+        let notice = self.root.clone().zip(self.signed);
+        Announcement {
+            rule: self.rule.clone(),
+            commitment: self.commitment,
+            root: notice.map(|(notice, (signed_by, signature))| SignedRoot {
+                notice,
+                signed_by,
+                signature,
+            }),
+            entropy: self.evidence.clone(),
+            opened_as_fifo: self.opened_as_fifo,
+            is_finished: self.finished_at.is_some(),
+        }
+    }
 }
 
 /// Why entropy was not taken.
@@ -71,10 +94,28 @@ impl Store {
         draw.map(|draw| draw.commitment).ok_or(StoreError::NoLine)
     }
 
+    /// Binds the operator for each lane of a lottery that has no commitment yet, by
+    /// the default rule: gathering never begins without.
+    pub(super) async fn commit_missing(&self, event: EventId) -> Result<(), StoreError> {
+        let row = self.line(event).await?;
+        if row.settings.ordering != Ordering::Lottery {
+            return Ok(());
+        }
+        for lane in row.lane_names() {
+            let mut secret = [0; 32];
+            rand::rng().fill_bytes(&mut secret);
+            let secret = DrawSecret::from_bytes(secret);
+            let rule = EntropyRule::default_drand();
+            self.commit_draw(event, &lane, &rule, &secret).await?;
+        }
+        Ok(())
+    }
+
     pub async fn draw(&self, event: EventId, lane: &Lane) -> Result<Option<DrawRow>, StoreError> {
         let row = sqlx::query(
             "SELECT rule, secret, commitment, root, root_published_at, evidence, seed,
-                 opened_as_fifo, numbered, finished_at, octet_length(fans) / 16 AS fans
+                 signed_by, signature, opened_as_fifo, numbered, finished_at,
+                 octet_length(fans) / 16 AS fans
              FROM draws WHERE event_id = $1 AND lane = $2",
         )
         .bind(event.uuid())
@@ -169,17 +210,14 @@ impl Store {
         let Some(draw) = self.draw(event, lane).await? else {
             return Ok(None);
         };
-        let (Some(root), Some(entropy), Some(seed)) =
-            (draw.root.clone(), draw.evidence.clone(), draw.seed)
-        else {
+        let (Some(root), Some((signed_by, signature)), Some(entropy), Some(seed)) = (
+            draw.root.clone(),
+            draw.signed,
+            draw.evidence.clone(),
+            draw.seed,
+        ) else {
             return Ok(None);
         };
-        let query = "SELECT signed_by, signature FROM draws WHERE event_id = $1 AND lane = $2";
-        let signed = sqlx::query(query)
-            .bind(event.uuid())
-            .bind(lane.as_str())
-            .fetch_one(&self.pool)
-            .await?;
         let header = RecordHeader {
             format: RecordFormat::Version1,
             event,
@@ -192,8 +230,8 @@ impl Store {
             root_published_at: root.root_published_at,
             entropy,
             seed,
-            signed_by: fixed(&signed, "signed_by")?,
-            signature: fixed(&signed, "signature")?,
+            signed_by,
+            signature,
         };
         let order = self.draw_order(&draw).await?;
         Ok(order.map(|order| (header, order)))
@@ -219,7 +257,7 @@ impl Store {
                 root_published_at: now,
             };
             let signed = Signed::new(notice, |bytes| keys.sign_bytes(bytes));
-            let signed_by = public_key(keys, &signed.kid);
+            let signed_by = keys.public_key(&signed.kid);
             sqlx::query(
                 "UPDATE draws SET fans = $3, root = $4, root_published_at = $5, signed_by = $6,
                      signature = $7
@@ -230,7 +268,7 @@ impl Store {
             .bind(bytes)
             .bind(&signed.statement.root[..])
             .bind(now.to_datetime())
-            .bind(signed_by.ok_or(StoreError::Corrupt("the signing key"))?)
+            .bind(&signed_by.ok_or(StoreError::Corrupt("the signing key"))?[..])
             .bind(&signed.signature[..])
             .execute(&mut *transaction)
             .await?;
@@ -277,9 +315,12 @@ fn draw_row(event: EventId, lane: &Lane, row: &PgRow) -> Result<DrawRow, StoreEr
             root_published_at: time(row, "root_published_at")?,
         })
     };
+    let signed =
+        |_| -> Result<_, StoreError> { Ok((fixed(row, "signed_by")?, fixed(row, "signature")?)) };
     Ok(DrawRow {
         event,
         lane: lane.clone(),
+        signed: root.map(signed).transpose()?,
         rule,
         commitment,
         root: root.map(notice).transpose()?,
@@ -295,18 +336,4 @@ fn draw_row(event: EventId, lane: &Lane, row: &PgRow) -> Result<DrawRow, StoreEr
 fn fixed<const N: usize>(row: &PgRow, column: &'static str) -> Result<[u8; N], StoreError> {
     let bytes: &[u8] = row.try_get(column)?;
     bytes.try_into().map_err(|_| StoreError::Corrupt(column))
-}
-
-/// The public half of the key that signed.
-fn public_key(keys: &SigningKeys, kid: &str) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    let set = keys.public_jwk_set();
-    let of_kid = set["keys"]
-        .as_array()?
-        .iter()
-        .find(|key| key["kid"] == kid)?;
-    let x = of_kid["x"].as_str()?;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD
-        .decode(x)
-        .ok()
 }

@@ -29,6 +29,11 @@ impl Store {
                 Err(error) => return Err(error),
             }
         }
+        if to == Phase::Gathering {
+            self.commit_missing(event).await?;
+            let row = self.line(event).await?;
+            self.announce_draws(line, &row).await?;
+        }
         let revision = self.write_phase(event, to).await?;
         if to != Phase::Drawing {
             tell_phase(line, event, revision, to).await?;

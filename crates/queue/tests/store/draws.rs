@@ -56,7 +56,7 @@ async fn gathered() -> House {
     house.phase(Phase::Gathering).await;
     let row = house.store.line(house.event).await.unwrap();
     house.store.mirror(&house.line, &row).await.unwrap();
-    assert_eq!(house.board().await.commitment, Some(commitment));
+    assert_eq!(house.board().await.draw.unwrap().commitment, commitment);
     for who in 1..=FANS {
         assert!(matches!(house.join(who).await, Place::Gathering { .. }));
     }

@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod door;
+pub mod draw;
 pub mod lines;
 pub mod operators;
 pub mod orders;

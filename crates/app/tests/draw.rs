@@ -1,0 +1,231 @@
+//! A draw as the outside sees it, over real roles: gathered with receipts, bound
+//! and frozen in public, decided, published, and checked by `usher verify-draw`.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::fan::Fan;
+use common::http::Target;
+use common::process::{Settings, Usher, run};
+use common::{API_KEY, settings, signing_keys, wait_for, wait_for_page};
+use serde_json::{Value, json};
+use usher_base::signing::SigningKeys;
+use usher_base::{EventId, FanId};
+use usher_queue::draw::{InclusionProof, Receipt, Signed};
+use usher_queue::pg::Store;
+use usher_queue::{Ordering, Phase};
+use usher_sandbox::Sandbox;
+
+const FANS: usize = 60;
+const SOON: Duration = Duration::from_secs(20);
+
+/// The demo's event as a lottery that nobody has opened yet.
+async fn lottery(sandbox: &Sandbox, settings: &Settings) -> String {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands/demo/sample.toml");
+    let made = run(&["event", "import", file], settings);
+    assert!(made.is_success(), "{made:?}");
+    let event = made.stdout.trim().to_owned();
+    let store = Store::new(
+        sqlx::PgPool::connect(&sandbox.postgres.url())
+            .await
+            .unwrap(),
+    );
+    let id: EventId = event.parse().unwrap();
+    let mut row = store.line(id).await.unwrap();
+    row.settings.ordering = Ordering::Lottery;
+    let put = store.put_settings(id, &row.settings, &row.schedule);
+    put.await.unwrap();
+    event
+}
+
+struct OnSale {
+    event: String,
+    edge: Target,
+    booking: Target,
+}
+
+impl OnSale {
+    fn admin(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let path = format!("/api/v1/admin/events/{}/{path}", self.event);
+        let answer = self.booking.call(method, &path, Some(API_KEY), Some(body));
+        let answer = answer.unwrap();
+        (answer.status, answer.json())
+    }
+
+    fn phase(&self, phase: Phase) {
+        wait_for(SOON, "the phase is taken", || {
+            let (status, _) = self.admin("POST", "phase", &json!({ "phase": phase }));
+            (status == 200).then_some(())
+        });
+    }
+
+    /// What is public of the draw, once it is as `looked` for.
+    fn draw(&self, what: &str, looked: impl Fn(&Value) -> bool) -> Value {
+        let path = format!("/api/v1/events/{}/draw", self.event);
+        wait_for(SOON, what, || {
+            let answer = self.edge.get(&path, None).ok()?;
+            let first = answer.expect(200)[0].clone();
+            looked(&first).then_some(first)
+        })
+    }
+
+    /// Each fan's own proof leads to the published root.
+    fn check_proofs(&self, fans: &[Fan], root_hex: &str) {
+        for fan in fans {
+            let path = format!("/api/v1/events/{}/draw/main/proof", self.event);
+            let answer = self.booking.get(&path, Some(&fan.queue_token)).unwrap();
+            let answer = answer.expect(200);
+            let proof: InclusionProof = serde_json::from_value(answer["proof"].clone()).unwrap();
+            let id: FanId = answer["fan_id"].as_str().unwrap().parse().unwrap();
+            let mut root = [0; 32];
+            hex::decode_to_slice(root_hex, &mut root).unwrap();
+            assert!(proof.verify(&id, &root));
+        }
+    }
+
+    fn record_path(&self) -> String {
+        format!("/api/v1/events/{}/draw/main/record", self.event)
+    }
+}
+
+#[track_caller]
+fn verdict(record: &str) -> bool {
+    let ended = run(&["verify-draw", record], &Settings::default());
+    assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
+    let accepted = ended.stdout.contains("ACCEPTED");
+    assert_eq!(accepted, ended.is_success(), "{ended:?}");
+    assert!(accepted || ended.stdout.contains("REJECTED"), "{ended:?}");
+    accepted
+}
+
+/// Receipts hold, and name the commitment that the event shows.
+fn check_receipt(answer: &Value, keys: &SigningKeys, draw: &Value) {
+    let receipt: Signed<Receipt> = serde_json::from_value(answer.clone()).unwrap();
+    let kid = receipt.kid.clone();
+    let key = keys.public_key(&kid).unwrap();
+    let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, key);
+    assert!(receipt.verify(&key).is_ok());
+    let commitment = hex::encode(receipt.statement.commitment);
+    assert_eq!(draw["commitment"], commitment.as_str());
+}
+
+/// A public value that nobody can know before the list is final.
+fn rule_of_today() -> Value {
+    let in_two_minutes = time::OffsetDateTime::now_utc() + Duration::from_secs(120);
+    let not_before = in_two_minutes
+        .replace_nanosecond(0)
+        .unwrap()
+        .format(&time::format_description::well_known::Rfc3339)
+        .unwrap();
+    json!({ "source": "public_value", "description": "six numbers", "not_before": not_before })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draw_can_be_checked_by_anybody_from_its_commitment_to_its_record() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let keys = signing_keys();
+    let settings = settings(&sandbox, &keys);
+    let event = lottery(&sandbox, &settings).await;
+    let booking = Usher::serve("booking", &settings);
+    let _admission = Usher::serve("admission", &settings);
+    let edge = Usher::serve(
+        "edge",
+        &settings
+            .clone()
+            .with("DATABASE_URL", "postgres://x@127.0.0.1:1/x"),
+    );
+    wait_for_page(&edge, &event);
+    let sale = OnSale {
+        event: event.clone(),
+        edge: edge.target(),
+        booking: booking.target(),
+    };
+    let rule = rule_of_today();
+    assert_eq!(sale.admin("PUT", "draw/main/rule", &rule).0, 200);
+    assert_eq!(sale.admin("PUT", "draw/main/rule", &rule).0, 409);
+    sale.phase(Phase::Scheduled);
+    sale.phase(Phase::Gathering);
+    let bound = sale.draw("the commitment", |draw| draw["commitment"].is_string());
+    assert!(bound["root"].is_null());
+
+    let fans: Vec<Fan> = (0..FANS).map(|_| Fan::join(&sale.edge, &event)).collect();
+    let known = SigningKeys::from_jwk_set(&keys, "x").unwrap();
+    let receipt = format!("/api/v1/events/{event}/queue/receipt");
+    let first = sale.edge.get(&receipt, Some(&fans[0].queue_token)).unwrap();
+    check_receipt(&first.expect(200), &known, &bound);
+    let value = json!({ "source": "public_value", "value": "3 11 19 24 40 47" });
+    assert_eq!(sale.admin("POST", "draw/main/entropy", &value).0, 409);
+
+    sale.phase(Phase::Drawing);
+    let frozen = sale.draw("the root", |draw| draw["root"].is_object());
+    assert_eq!(frozen["root"]["fans"], FANS);
+    assert!(frozen["entropy"].is_null());
+    assert_eq!(
+        sale.booking.get(&sale.record_path(), None).unwrap().status,
+        404
+    );
+    sale.check_proofs(&fans, frozen["root"]["root"].as_str().unwrap());
+    let beacon = json!({ "source": "drand", "beacon": { "round": 1, "signature": "00" } });
+    assert_eq!(sale.admin("POST", "draw/main/entropy", &beacon).0, 422);
+    assert_eq!(sale.admin("POST", "draw/main/entropy", &value).0, 200);
+    let other = json!({ "source": "public_value", "value": "1 2 3 4 5 6" });
+    assert_eq!(sale.admin("POST", "draw/main/entropy", &other).0, 409);
+    sale.draw("the record's address", |draw| {
+        draw["record_url"].is_string()
+    });
+
+    let record = sale.booking.get(&sale.record_path(), None).unwrap();
+    assert_eq!(record.status, 200);
+    assert!(record.head.contains("immutable"), "{}", record.head);
+    let address = format!("http://{}{}", sale.booking.0, sale.record_path());
+    assert!(verdict(&address));
+    for fan in &fans {
+        let place = wait_for(SOON, "the fan's number", || {
+            fan.place(&sale.edge)
+                .filter(|place| place["number"].is_u64())
+        });
+        let line = format!(
+            "\n{} {}\n",
+            place["number"],
+            place["fan_id"].as_str().unwrap()
+        );
+        assert!(record.body.contains(&line), "{line}");
+    }
+    rejects_every_change(&record.body);
+}
+
+/// One change anywhere, and the record is refused.
+fn rejects_every_change(record: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("record");
+    let path = file.to_str().unwrap();
+    let mut lines: Vec<String> = record.lines().map(str::to_owned).collect();
+    let whole = |lines: &[String]| lines.join("\n") + "\n";
+    std::fs::write(&file, whole(&lines)).unwrap();
+    assert!(verdict(path));
+    let header: Value = serde_json::from_str(&lines[0]).unwrap();
+    for field in [
+        "secret",
+        "root",
+        "commitment",
+        "seed",
+        "signed_by",
+        "signature",
+    ] {
+        let known = header[field].as_str().unwrap();
+        let digit = if known.starts_with('0') { "1" } else { "0" };
+        let changed = format!("{digit}{}", &known[1..]);
+        std::fs::write(&file, record.replacen(known, &changed, 1)).unwrap();
+        assert!(!verdict(path), "{field}");
+    }
+    let (second, third) = (lines[1][2..].to_owned(), lines[2][2..].to_owned());
+    lines[1] = format!("1 {third}");
+    lines[2] = format!("2 {second}");
+    std::fs::write(&file, whole(&lines)).unwrap();
+    assert!(!verdict(path), "two fans swapped");
+    let cut = &record[..record.trim_end().rfind('\n').unwrap() + 1];
+    std::fs::write(&file, cut).unwrap();
+    assert!(!verdict(path), "a fan left out");
+}
