@@ -84,7 +84,7 @@ end
 if last >= tonumber(set[8] or '0') then return {'full'} end
 
 local passes = tonumber(set[7] or '0')
-local at_once = room_off or (passes > 0 and set[6] ~= 'paused' and redis.call('ZCARD', line) == 0)
+local at_once = set[6] ~= 'paused' and (room_off or (passes > 0 and redis.call('ZCARD', line) == 0))
 number = redis.call('INCR', next_key)
 if reason then redis.call('HDEL', fate, fan) end
 if phase == 'open' and at_once then

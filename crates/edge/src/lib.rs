@@ -9,6 +9,7 @@ mod address;
 mod allowances;
 mod answers;
 mod api;
+mod body;
 mod cookies;
 mod cross_site;
 mod desk;

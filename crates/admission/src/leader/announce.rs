@@ -2,7 +2,7 @@
 //! metrics, and the decision in the flight recorder.
 
 use usher_base::EventId;
-use usher_queue::{EventBoard, Phase, Room as LineRoom, Snapshot};
+use usher_queue::{EventBoard, Mode, Phase, Room as LineRoom, Snapshot};
 
 use super::Leader;
 use crate::control::Clause;
@@ -12,9 +12,8 @@ use crate::stock::StockReport;
 
 /// Why nobody can be let in whatever the law wants, in one sentence for operators.
 pub(super) fn shut(board: &EventBoard) -> Option<&'static str> {
-    let settling = board.state.settle_until.is_some_and(|end| board.at < end);
     match board.state.phase {
-        Phase::Open if settling => {
+        Phase::Open if is_settling(board) => {
             Some("Restored a moment ago: giving fans time to reconnect before anybody is let in.")
         }
         Phase::Open if board.state.room == LineRoom::Off => {
@@ -26,6 +25,19 @@ pub(super) fn shut(board: &EventBoard) -> Option<&'static str> {
         Phase::Closed => Some("The event is closed."),
         _ => Some("The event is not open yet."),
     }
+}
+
+fn is_settling(board: &EventBoard) -> bool {
+    board.state.settle_until.is_some_and(|end| board.at < end)
+}
+
+/// Whether everybody is let in at once. Who waits nevertheless came during a
+/// pause, or missed a claim.
+pub(super) fn lets_everybody_in(board: &EventBoard) -> bool {
+    board.state.room == LineRoom::Off
+        && board.state.phase == Phase::Open
+        && board.state.mode != Mode::Paused
+        && !is_settling(board)
 }
 
 /// Fans who wait and are connected.

@@ -13,7 +13,7 @@ use usher_base::{EventId, Timestamp};
 use usher_queue::pg::LineRow;
 use usher_queue::{EventBoard, LeaderError, Mode as LineMode, Snapshot};
 
-use super::announce::{announce, measure, present, shut, waiting};
+use super::announce::{announce, lets_everybody_in, measure, present, shut, waiting};
 use super::claims::ClaimAges;
 use super::clerk::{Desk, Seen};
 use super::lane_states::LaneStates;
@@ -226,6 +226,10 @@ impl<'l> Round<'l> {
         self.usual_claim_s = decision.state.pickup_s;
         if shut(&look.board).is_some() || self.policy.is_none() {
             decision.release = 0;
+        }
+        if lets_everybody_in(&look.board) {
+            let waiting = present(&look.board, &look.snapshot);
+            decision.release = u32::try_from(waiting).unwrap_or(u32::MAX);
         }
         decision
     }

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use usher_base::redis::TimeSource;
 use usher_base::{Clock, Number, SystemClock};
-use usher_queue::{JoinOrder, Place};
+use usher_queue::{JoinOrder, LineSettings, Phase, Place, Room, Schedule};
 
-use crate::venue::{FAST, Venue, fan, manual, until};
+use crate::venue::{FAST, Venue, fan, manual, paused, until};
 
 #[tokio::test]
 async fn the_absent_are_passed_over_and_served_when_they_are_back() {
@@ -27,6 +28,82 @@ async fn the_absent_are_passed_over_and_served_when_they_are_back() {
     venue.connect(0, &numbers);
     venue.until_released(10).await;
     venue.assert_nobody_was_released_twice().await;
+    leader.stop().await;
+}
+
+/// Four of ten go silent: the others pass them at once, and who comes back within
+/// the grace has the number it had. Who left is counted by nobody.
+#[tokio::test]
+async fn a_silent_part_of_the_line_holds_nobody_up() {
+    let venue = Venue::open().await;
+    let numbers = venue.join(0, 1, 100).await;
+    let is_silent = |number: &Number| number.0 % 5 < 2;
+    let (silent, present): (Vec<Number>, Vec<Number>) = numbers.iter().partition(|n| is_silent(n));
+    assert_eq!((silent.len(), present.len()), (40, 60));
+    let lane = &venue.lanes[0];
+    let (last, leaving) = (numbers[99], [5, 10]);
+    for index in leaving {
+        let left = venue.line.leave(venue.event, lane, fan(index)).await;
+        assert!(left.unwrap().is_some());
+    }
+    let ahead = |board: &usher_queue::EventBoard| board.lane(lane).unwrap().board.ahead(last);
+    assert_eq!(ahead(&venue.board().await), 99 - leaving.len() as u32);
+
+    venue.connect(0, &present);
+    venue.put(manual(FAST)).await;
+    let leader = venue.lead().await;
+    let took = venue.until_released(60).await;
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    for number in &numbers {
+        let place = venue.place(number.0).await;
+        match place {
+            Place::Admitted { .. } => assert!(!is_silent(number), "{number} was absent"),
+            Place::Waiting { number: kept } => {
+                assert_eq!((kept, is_silent(number)), (*number, true))
+            }
+            Place::Unknown => assert!(leaving.contains(&number.0)),
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+    // 38 are away within their grace and still stand before the last number.
+    let waiting: Vec<Number> = silent
+        .into_iter()
+        .filter(|n| !leaving.contains(&n.0))
+        .collect();
+    let before_last = waiting.iter().filter(|number| **number < last).count();
+    assert_eq!(ahead(&venue.board().await), before_last as u32);
+    venue.connect(0, &waiting);
+    venue.until_released(98).await;
+    for number in &waiting {
+        let place = venue.place(number.0).await;
+        assert!(
+            matches!(place, Place::Admitted { number: of, .. } if of == *number),
+            "{place:?}"
+        );
+    }
+    assert_eq!(venue.released().await, 98);
+    leader.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_room_a_pause_keeps_fans_and_its_end_lets_all_of_them_in() {
+    let settings = LineSettings {
+        room: Room::Off,
+        ..LineSettings::default()
+    };
+    let time = TimeSource::Server;
+    let venue = Venue::set_up(time, &[("main", 1)], Schedule::default(), settings).await;
+    venue.change_phase(Phase::Open).await;
+    venue.put(paused()).await;
+    let leader = venue.lead().await;
+    venue.until_led().await;
+    let numbers = venue.join(0, 1, 50).await;
+    venue.connect(0, &numbers);
+    venue.seconds(2).await;
+    assert_eq!(venue.released().await, 0);
+    // Far less a minute than there are: without a room the rate holds nobody.
+    venue.put(manual(1.0)).await;
+    venue.until_released(50).await;
     leader.stop().await;
 }
 

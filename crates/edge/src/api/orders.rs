@@ -19,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::allowances::Doing;
 use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
 use crate::cookies;
 use crate::error::{ApiError, ApiResult};
 use crate::shopping::{self, Amount, OwnHold, hold_refusal};
@@ -127,7 +128,7 @@ pub async fn commit(
     State(edge): State<Arc<Edge>>,
     Path(id): Path<ReservationId>,
     headers: HeaderMap,
-    Json(form): Json<CommitForm>,
+    JsonBody(form): JsonBody<CommitForm>,
 ) -> ApiResult<Response> {
     form.validate()?;
     let own = edge.own_hold(&headers, id).await?;

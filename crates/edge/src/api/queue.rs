@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use crate::answers::{JoinAnswer, PlaceAnswer};
 use crate::api::draw;
 use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
 use crate::cookies;
 use crate::error::{ApiError, ApiResult};
 use crate::identity;
@@ -74,9 +75,9 @@ pub async fn join(
     Path(event): Path<EventId>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    body: Option<Json<JoinRequest>>,
+    body: Option<JsonBody<JoinRequest>>,
 ) -> ApiResult<impl IntoResponse> {
-    let request = body.map(|Json(request)| request).unwrap_or_default();
+    let request = body.map(|JsonBody(request)| request).unwrap_or_default();
     let joined = join_line(&edge, event, peer, &headers, request).await?;
     let status = if joined.is_new {
         StatusCode::CREATED

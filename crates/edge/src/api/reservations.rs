@@ -21,6 +21,7 @@ use utoipa::ToSchema;
 
 use crate::allowances::Doing;
 use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
 use crate::error::{ApiError, ApiResult};
 use crate::live::LiveEvent;
 use crate::places::{self, Stand};
@@ -111,7 +112,7 @@ pub async fn create(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
     headers: HeaderMap,
-    Json(form): Json<ReservationForm>,
+    JsonBody(form): JsonBody<ReservationForm>,
 ) -> ApiResult<impl IntoResponse> {
     let live = edge.live_event(event)?;
     let access = match edge.access_of(&live, &headers) {
@@ -320,7 +321,7 @@ pub async fn extend(
     State(edge): State<Arc<Edge>>,
     Path(id): Path<ReservationId>,
     headers: HeaderMap,
-    Json(form): Json<ExtendForm>,
+    JsonBody(form): JsonBody<ExtendForm>,
 ) -> ApiResult<impl IntoResponse> {
     let own = edge.own_hold(&headers, id).await?;
     let rules = own.on_sale.event.rules.for_holds();

@@ -75,7 +75,8 @@ impl Line {
         let call = self
             .call(&scripts::EDGES, event)
             .key(keys::edges(event))
-            .arg(MAX_EDGES);
+            .arg(MAX_EDGES)
+            .arg(HERE_FADES_AFTER.as_secs() * 1000);
         let mut reply: Reply = call.run().await?;
         let mut snapshot = Snapshot {
             taken_at: reply.time()?,

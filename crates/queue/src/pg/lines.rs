@@ -1,8 +1,11 @@
 //! How an event's line is set up: settings, schedule, lanes.
 
+use std::collections::HashMap;
+
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use usher_base::{EventId, Lane, Number, Timestamp};
+use uuid::Uuid;
 
 use super::columns::{count, maybe_time, number, seconds, text, to_count, to_seconds};
 use super::{Store, StoreError};
@@ -156,49 +159,63 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         let row = row.ok_or(StoreError::NoLine)?;
-        self.with_lanes(&row).await
+        let mut line = line_row(&row)?;
+        self.add_lanes(std::slice::from_mut(&mut line)).await?;
+        Ok(line)
     }
 
     /// Every line that has not ended: what a leader looks after.
     pub async fn live_lines(&self) -> Result<Vec<LineRow>, StoreError> {
         let query = "SELECT * FROM lines WHERE phase <> 'closed' ORDER BY event_id";
         let rows = sqlx::query(query).fetch_all(&self.pool).await?;
-        let mut lines = Vec::with_capacity(rows.len());
-        for row in &rows {
-            lines.push(self.with_lanes(row).await?);
-        }
+        let mut lines: Vec<LineRow> = rows.iter().map(line_row).collect::<Result<_, _>>()?;
+        self.add_lanes(&mut lines).await?;
         Ok(lines)
     }
 
-    async fn with_lanes(&self, row: &PgRow) -> Result<LineRow, StoreError> {
-        let event = EventId::from_uuid(row.try_get("event_id")?);
+    /// One query for the lanes of all these lines.
+    async fn add_lanes(&self, lines: &mut [LineRow]) -> Result<(), StoreError> {
+        let events: Vec<Uuid> = lines.iter().map(|line| line.event.uuid()).collect();
         // The main lane first, then by name: one order everywhere.
-        let query = "SELECT * FROM lanes WHERE event_id = $1 ORDER BY lane <> 'main', lane";
-        let lanes = sqlx::query(query)
-            .bind(event.uuid())
+        let query = "SELECT * FROM lanes WHERE event_id = ANY($1) ORDER BY lane <> 'main', lane";
+        let rows = sqlx::query(query)
+            .bind(&events)
             .fetch_all(&self.pool)
             .await?;
-        Ok(LineRow {
-            event,
-            phase: text(row, "phase")?,
-            revision: row.try_get::<i64, _>("revision")?.cast_unsigned(),
-            settings: LineSettings {
-                ordering: text(row, "ordering")?,
-                room: text(row, "room")?,
-                claim_window: seconds(row, "claim_seconds")?,
-                session: seconds(row, "session_seconds")?,
-                grace: seconds(row, "grace_seconds")?,
-                max_waiting: count(row, "max_waiting")?,
-                message: row.try_get("message")?,
-            },
-            schedule: Schedule {
-                gathers_at: maybe_time(row, "gathers_at")?,
-                opens_at: maybe_time(row, "opens_at")?,
-                closes_at: maybe_time(row, "closes_at")?,
-            },
-            lanes: lanes.iter().map(lane_row).collect::<Result<_, _>>()?,
-        })
+        let mut lanes: HashMap<EventId, Vec<LaneRow>> = HashMap::new();
+        for row in &rows {
+            let event = EventId::from_uuid(row.try_get("event_id")?);
+            lanes.entry(event).or_default().push(lane_row(row)?);
+        }
+        for line in lines {
+            line.lanes = lanes.remove(&line.event).unwrap_or_default();
+        }
+        Ok(())
     }
+}
+
+/// A line without its lanes, which stand in a table of their own.
+fn line_row(row: &PgRow) -> Result<LineRow, StoreError> {
+    Ok(LineRow {
+        event: EventId::from_uuid(row.try_get("event_id")?),
+        phase: text(row, "phase")?,
+        revision: row.try_get::<i64, _>("revision")?.cast_unsigned(),
+        settings: LineSettings {
+            ordering: text(row, "ordering")?,
+            room: text(row, "room")?,
+            claim_window: seconds(row, "claim_seconds")?,
+            session: seconds(row, "session_seconds")?,
+            grace: seconds(row, "grace_seconds")?,
+            max_waiting: count(row, "max_waiting")?,
+            message: row.try_get("message")?,
+        },
+        schedule: Schedule {
+            gathers_at: maybe_time(row, "gathers_at")?,
+            opens_at: maybe_time(row, "opens_at")?,
+            closes_at: maybe_time(row, "closes_at")?,
+        },
+        lanes: Vec::new(),
+    })
 }
 
 fn lane_row(row: &PgRow) -> Result<LaneRow, StoreError> {

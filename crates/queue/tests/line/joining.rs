@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
 use usher_base::{Epoch, Lane, Number};
 use usher_queue::{
-    EndReason, JoinError, JoinOrder, LineSettings, OldPlace, Ordering, Phase, Place, Room as Gate,
-    TransferError,
+    Bitmap, EdgeId, EndReason, JoinError, JoinOrder, LineSettings, Mode, OldPlace, Ordering, Phase,
+    Place, Room as Gate, TransferError,
 };
 
-use crate::room::{Room, fan};
+use crate::room::{Room, START, fan};
 
 const fn waiting(number: u32) -> Place {
     Place::Waiting {
@@ -131,6 +133,37 @@ async fn without_a_room_everybody_is_admitted_at_once() {
     assert_eq!(room.join(1).await.place, joined.place);
     assert!(room.bit("spent", 1).await);
     assert!(room.line.claim(room.event, fan(1)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_pause_holds_also_without_a_room() {
+    let settings = LineSettings {
+        room: Gate::Off,
+        ..LineSettings::default()
+    };
+    let room = Room::in_phase(Phase::Open, settings).await;
+    room.line.set_mode(room.event, Mode::Paused).await.unwrap();
+    assert_eq!(room.join(1).await.place, waiting(1));
+    room.line.set_mode(room.event, Mode::Auto).await.unwrap();
+    assert!(matches!(room.join(2).await.place, Place::Admitted { .. }));
+}
+
+#[tokio::test]
+async fn an_edge_that_said_nothing_lately_is_not_counted() {
+    let room = Room::open().await;
+    let lanes = [room.lane.clone()];
+    let here = [(room.lane.clone(), Bitmap::default())];
+    let edges = [1, 2].map(|seed| EdgeId::random(&mut StdRng::seed_from_u64(seed)));
+    for (edge, second) in edges.into_iter().zip([0, 5]) {
+        room.at(START.plus(Duration::from_secs(second))).await;
+        room.line.say_here(room.event, edge, &here).await.unwrap();
+    }
+    let count = || async { room.line.snapshot(room.event, &lanes).await.unwrap().edges };
+    assert_eq!(count().await, 2);
+    room.at(START.plus(Duration::from_secs(6))).await;
+    assert_eq!(count().await, 1);
+    room.at(START.plus(Duration::from_secs(11))).await;
+    assert_eq!(count().await, 0);
 }
 
 #[tokio::test]

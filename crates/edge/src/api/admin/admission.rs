@@ -13,6 +13,7 @@ use usher_base::{EventId, Timestamp};
 use utoipa::ToSchema;
 
 use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -115,7 +116,7 @@ pub async fn change(
     State(edge): State<Arc<Edge>>,
     operator: Operator,
     Path(event): Path<EventId>,
-    Json(form): Json<AdmissionForm>,
+    JsonBody(form): JsonBody<AdmissionForm>,
 ) -> ApiResult<Json<AdmissionForm>> {
     edge.live_event(event)?;
     let policy = Policy::from(form);

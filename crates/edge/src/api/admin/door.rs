@@ -13,6 +13,7 @@ use usher_booking::tickets::{Door, MAX_OFFLINE_SCANS, OfflineScan, Scan, TicketN
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
 use crate::desk::database_unavailable;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
@@ -83,7 +84,7 @@ pub async fn scan(
     State(edge): State<Arc<Edge>>,
     operator: Operator,
     Path(event): Path<EventId>,
-    Json(form): Json<ScanForm>,
+    JsonBody(form): JsonBody<ScanForm>,
 ) -> ApiResult<Json<Scan>> {
     let door = Door {
         staff: form.staff.unwrap_or(operator.name),
@@ -165,7 +166,7 @@ pub async fn sync(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,
     Path(event): Path<EventId>,
-    Json(form): Json<SyncForm>,
+    JsonBody(form): JsonBody<SyncForm>,
 ) -> ApiResult<Json<SyncAnswer>> {
     if form.scans.len() > MAX_OFFLINE_SCANS {
         return Err(ApiError::invalid("Send at most 1000 scans at once."));

@@ -14,6 +14,7 @@ use usher_queue::pg::StoreError;
 use utoipa::ToSchema;
 
 use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -43,7 +44,7 @@ pub async fn change_phase(
     State(edge): State<Arc<Edge>>,
     operator: Operator,
     Path(event): Path<EventId>,
-    Json(form): Json<PhaseForm>,
+    JsonBody(form): JsonBody<PhaseForm>,
 ) -> ApiResult<Json<PhaseForm>> {
     let lines = &edge.desk()?.lines;
     lines
@@ -78,7 +79,7 @@ pub async fn change_message(
     State(edge): State<Arc<Edge>>,
     operator: Operator,
     Path(event): Path<EventId>,
-    Json(form): Json<MessageForm>,
+    JsonBody(form): JsonBody<MessageForm>,
 ) -> ApiResult<Json<MessageForm>> {
     let message = form
         .message

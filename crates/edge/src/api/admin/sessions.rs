@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::lines;
 use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -46,7 +47,7 @@ pub async fn revoke(
     State(edge): State<Arc<Edge>>,
     operator: Operator,
     Path(event): Path<EventId>,
-    Json(form): Json<RevokeForm>,
+    JsonBody(form): JsonBody<RevokeForm>,
 ) -> ApiResult<Json<RevokeAnswer>> {
     let live = edge.live_event(event)?;
     let store = &edge.desk()?.lines;

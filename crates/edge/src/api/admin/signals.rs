@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use usher_admission::signals::PushedSignals;
 use usher_base::EventId;
 
 use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -28,7 +28,7 @@ pub async fn push(
     State(edge): State<Arc<Edge>>,
     _operator: Operator,
     Path(event): Path<EventId>,
-    Json(pushed): Json<PushedSignals>,
+    JsonBody(pushed): JsonBody<PushedSignals>,
 ) -> ApiResult<StatusCode> {
     edge.live_event(event)?;
     let accepted = pushed.accept(edge.clock.now());
