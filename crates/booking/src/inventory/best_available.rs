@@ -3,6 +3,8 @@
 //! middle of a row before its ends. Seats for wheelchairs are only chosen by
 //! hand. When there are no neighbours left, seats near each other.
 
+use std::ops::Range;
+
 use super::{SeatBits, SeatIndex};
 use crate::layout::{Layout, Row};
 
@@ -21,7 +23,8 @@ pub struct Pick {
     pub together: bool,
 }
 
-/// Up to `limit` picks, the best first, no seat in two of them.
+/// Up to `limit` picks, the best first, no seat in two of them. Looks no
+/// further into the hall than it has to: whoever lost a seat waits for this.
 pub fn best_available(
     layout: &Layout,
     bits: &SeatBits,
@@ -31,106 +34,123 @@ pub fn best_available(
     if wish.count == 0 || limit == 0 {
         return Vec::new();
     }
-    let runs = runs(layout, bits, wish);
-    let (mut good, mut lonely) = (Vec::new(), Vec::new());
-    for run in &runs {
-        if good.len() >= limit {
-            break;
-        }
-        for (seats, leaves_one) in windows(run, wish.count) {
+    let (mut seen, mut good, mut lonely) = (Vec::new(), Vec::new(), Vec::new());
+    for run in runs(layout, bits, wish) {
+        for (seats, leaves_one) in windows(&run, wish.count) {
             let into = if leaves_one { &mut lonely } else { &mut good };
             into.push(seats);
         }
+        if good.len() >= limit {
+            break;
+        }
+        seen.push(run);
     }
-    let mut picks: Vec<Pick> = Vec::with_capacity(limit);
+    let mut chosen: Vec<Range<u32>> = Vec::with_capacity(limit);
     for seats in good.into_iter().chain(lonely) {
-        let overlaps = |pick: &Pick| pick.seats.iter().any(|seat| seats.contains(seat));
-        if picks.len() < limit && !picks.iter().any(overlaps) {
-            let seats = seats.to_vec();
-            picks.push(Pick {
-                seats,
-                together: true,
-            });
+        if chosen.len() == limit {
+            break;
+        }
+        let meets = |other: &Range<u32>| seats.start < other.end && other.start < seats.end;
+        if !chosen.iter().any(meets) {
+            chosen.push(seats);
         }
     }
-    if picks.is_empty() {
-        picks.extend(apart(&runs, wish.count));
+    if chosen.is_empty() {
+        return apart(&seen, wish.count).into_iter().collect();
     }
-    picks
+    let together = |seats: Range<u32>| Pick {
+        seats: seats.map(SeatIndex).collect(),
+        together: true,
+    };
+    chosen.into_iter().map(together).collect()
 }
 
 /// Neighbouring free seats, and which of them would be in the row's middle.
 struct Run {
     section: usize,
-    seats: Vec<SeatIndex>,
+    /// Seats of a row have indexes without gaps.
+    seats: Range<u32>,
     /// The place of the row's middle, counted in seats from the run's start.
     middle: f64,
 }
 
-fn runs(layout: &Layout, bits: &SeatBits, wish: &Wish<'_>) -> Vec<Run> {
-    let mut runs = Vec::new();
+/// In serving order, found as they are asked for.
+fn runs<'a>(
+    layout: &'a Layout,
+    bits: &'a SeatBits,
+    wish: &'a Wish<'a>,
+) -> impl Iterator<Item = Run> + 'a {
     let mut first = 0;
-    for (at, section) in layout.sections().iter().enumerate() {
-        let wanted = wish.section.is_none_or(|id| id == section.id);
-        for row in &section.rows {
-            if wanted {
-                runs_of_row(row, first, bits, wish, at, &mut runs);
-            }
-            first += row.seats.len();
-        }
-    }
-    runs
+    let sections = layout.sections().iter().enumerate();
+    let rows =
+        sections.flat_map(|(at, section)| section.rows.iter().map(move |row| (at, section, row)));
+    rows.flat_map(move |(at, section, row)| {
+        let begin = first;
+        first += u32::try_from(row.seats.len()).unwrap_or(u32::MAX);
+        let wanted =
+            wish.section.is_none_or(|id| id == section.id) && bits.may_have_available(begin..first);
+        let found = wanted.then(|| runs_of_row(row, begin, bits, wish, at));
+        found.unwrap_or_default()
+    })
 }
 
 fn runs_of_row(
     row: &Row,
-    first: usize,
+    first: u32,
     bits: &SeatBits,
     wish: &Wish<'_>,
     section: usize,
-    runs: &mut Vec<Run>,
-) {
-    let middle = row.seats.len() as f64 / 2.0;
-    let mut current = Vec::new();
-    let mut close = |seats: &mut Vec<SeatIndex>, end: usize| {
+) -> Vec<Run> {
+    let middle = f64::from(first) + row.seats.len() as f64 / 2.0;
+    let mut runs = Vec::new();
+    let mut begin = first;
+    let mut close = |seats: Range<u32>| {
         if !seats.is_empty() {
+            let middle = middle - f64::from(seats.start);
             runs.push(Run {
                 section,
-                middle: middle - (end - seats.len()) as f64,
-                seats: std::mem::take(seats),
+                seats,
+                middle,
             });
         }
     };
-    for (at, seat) in row.seats.iter().enumerate() {
-        let index = SeatIndex(u32::try_from(first + at).unwrap_or(u32::MAX));
-        let wanted = wish
-            .category
-            .is_none_or(|category| category == seat.category);
-        if wanted && !seat.accessible && bits.is_available(index) {
-            current.push(index);
-        } else {
-            close(&mut current, at);
-        }
-        if seat.aisle_after {
-            close(&mut current, at + 1);
+    let mut end = first;
+    for (index, seat) in (first..).zip(&row.seats) {
+        let of_price = |category| category == seat.category;
+        // The cheap question first: most seats of a late sale are gone.
+        let wanted = bits.is_available(SeatIndex(index))
+            && !seat.accessible
+            && wish.category.is_none_or(of_price);
+        end = index + 1;
+        if !wanted {
+            close(begin..index);
+            begin = end;
+        } else if seat.aisle_after {
+            close(begin..end);
+            begin = end;
         }
     }
-    close(&mut current, row.seats.len());
+    close(begin..end);
+    runs
 }
 
 /// Places for `count` in a run, the nearest to the row's middle first, each
 /// with whether it would leave a single seat alone.
-fn windows(run: &Run, count: usize) -> Vec<(&[SeatIndex], bool)> {
-    let mut windows: Vec<_> = run
-        .seats
-        .windows(count)
-        .enumerate()
-        .map(|(left, seats)| {
-            let right = run.seats.len() - count - left;
-            let off_middle = (left as f64 + count as f64 / 2.0 - run.middle).abs();
-            (left == 1 || right == 1, off_middle, seats)
-        })
-        .collect();
+fn windows(run: &Run, count: usize) -> Vec<(Range<u32>, bool)> {
+    let Some(room) = run.seats.len().checked_sub(count) else {
+        return Vec::new();
+    };
+    let at = |left: usize| {
+        // Both are below the number of an event's seats.
+        let start = run.seats.start + left as u32;
+        let off_middle = (left as f64 + count as f64 / 2.0 - run.middle).abs();
+        (
+            left == 1 || room - left == 1,
+            off_middle,
+            start..start + count as u32,
+        )
+    };
+    let mut windows: Vec<_> = (0..=room).map(at).collect();
     windows.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
     windows
         .into_iter()
@@ -153,10 +173,15 @@ fn apart(runs: &[Run], count: usize) -> Option<Pick> {
 }
 
 fn largest_groups(runs: &[Run], count: usize) -> Option<Vec<SeatIndex>> {
-    let mut by_size: Vec<_> = runs.iter().map(|run| &run.seats).collect();
+    let mut by_size: Vec<_> = runs.iter().map(|run| run.seats.clone()).collect();
     // Stable: of groups as large, those in front first.
     by_size.sort_by_key(|seats| std::cmp::Reverse(seats.len()));
-    let seats: Vec<_> = by_size.into_iter().flatten().copied().take(count).collect();
+    let seats: Vec<_> = by_size
+        .into_iter()
+        .flatten()
+        .take(count)
+        .map(SeatIndex)
+        .collect();
     (seats.len() == count).then_some(seats)
 }
 
