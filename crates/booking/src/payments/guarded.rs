@@ -104,7 +104,7 @@ impl GuardedProvider {
             Ok(result) => result,
             Err(_) => Err(ProviderError::Unknown("no answer in time".into())),
         };
-        self.note(call, &result, asked.elapsed());
+        self.note(call, charge, &result, asked.elapsed());
         result
     }
 
@@ -118,9 +118,17 @@ impl GuardedProvider {
         }
     }
 
-    fn note(&self, call: Call, result: &Result<Report, ProviderError>, took: Duration) {
+    fn note(
+        &self,
+        call: Call,
+        charge: &Charge,
+        result: &Result<Report, ProviderError>,
+        took: Duration,
+    ) {
         let mut breaker = self.breaker();
         let outcome = match result {
+            // One fan's choice must not close the till for everybody.
+            Err(ProviderError::Unknown(_)) if self.provider.fails_on_purpose(charge) => "unknown",
             Err(ProviderError::Unknown(_)) => {
                 breaker.failed(self.clock.now());
                 "unknown"
@@ -152,5 +160,83 @@ fn free(call: Call) -> Report {
     Report {
         standing,
         reference: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use usher_base::{ManualClock, OrderId, Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::payments::Money;
+
+    /// Never answers; whether its fans wanted it so is its only difference.
+    struct Silent {
+        on_purpose: bool,
+    }
+
+    fn silence<'a>() -> Answer<'a> {
+        Box::pin(async { Err(ProviderError::Unknown("silence".into())) })
+    }
+
+    impl PaymentProvider for Silent {
+        fn name(&self) -> &'static str {
+            "silent"
+        }
+
+        fn fails_on_purpose(&self, _: &Charge) -> bool {
+            self.on_purpose
+        }
+
+        fn authorise<'a>(&'a self, _: &'a Charge) -> Answer<'a> {
+            silence()
+        }
+
+        fn capture<'a>(&'a self, _: &'a Charge) -> Answer<'a> {
+            silence()
+        }
+
+        fn void<'a>(&'a self, _: &'a Charge) -> Answer<'a> {
+            silence()
+        }
+
+        fn refund<'a>(&'a self, _: &'a Charge) -> Answer<'a> {
+            silence()
+        }
+
+        fn look_up<'a>(&'a self, _: &'a Charge) -> Answer<'a> {
+            silence()
+        }
+    }
+
+    async fn out_of_order_after_two_calls(on_purpose: bool) -> bool {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
+        let provider = GuardedProvider::new(Arc::new(Silent { on_purpose }), clock);
+        let charge = Charge {
+            order: OrderId::from_uuid(Uuid::nil()),
+            method: "any".into(),
+            money: Money {
+                amount: 100,
+                currency: "EUR".into(),
+            },
+            reference: None,
+        };
+        for _ in 0..2 {
+            // Three attempts each: more than the breaker bears.
+            provider.call(Call::Authorise, &charge).await.unwrap_err();
+        }
+        provider.out_of_order_for().is_some()
+    }
+
+    #[tokio::test]
+    async fn a_silent_provider_is_left_alone() {
+        assert!(out_of_order_after_two_calls(false).await);
+    }
+
+    #[tokio::test]
+    async fn what_a_fan_chose_to_fail_closes_the_till_for_nobody_else() {
+        assert!(!out_of_order_after_two_calls(true).await);
     }
 }

@@ -63,6 +63,12 @@ pub trait PaymentProvider: Send + Sync + 'static {
     /// As in `/webhooks/{provider}` and in the recorded payment.
     fn name(&self) -> &'static str;
 
+    /// Whether a missing answer to this charge was asked for by its fan, and so
+    /// says nothing of the provider's health.
+    fn fails_on_purpose(&self, _charge: &Charge) -> bool {
+        false
+    }
+
     /// Sets the money aside. Called again with the same order it tells what
     /// became of the first call.
     fn authorise<'a>(&'a self, charge: &'a Charge) -> Answer<'a>;

@@ -160,6 +160,13 @@ impl PaymentProvider for TestProvider {
         "test"
     }
 
+    fn fails_on_purpose(&self, charge: &Charge) -> bool {
+        matches!(
+            Manner::of(charge),
+            Some(Manner::Timeout | Manner::LostReply)
+        )
+    }
+
     fn authorise<'a>(&'a self, charge: &'a Charge) -> Answer<'a> {
         Box::pin(async move { deliver(charge, self.open(charge).await?).await })
     }
