@@ -6,6 +6,7 @@
 
 pub mod fan;
 pub mod http;
+pub mod insiders;
 pub mod process;
 
 use std::path::Path;
