@@ -1,9 +1,9 @@
 -- Undoes a commit after Postgres decided that the order failed: the hold goes
 -- back to its fan with a short new deadline, or is freed.
 -- KEYS as in record.lua
--- ARGV 1 order  2 hold  3 new time ms, '' to free it  4 attempts that earn it
+-- ARGV 1 order  2 hold  3 new time ms, '' to free it  4 attempt that earns none
 -- Returns {'held', record}; {'freed', record}; {'already'}.
--- Up to the last earning attempt the fan gets the new time even past the
+-- Before that attempt the fan gets the new time even past the
 -- hold's absolute end (paying took it); after that the end is the end.
 local refused = fence(META)
 if refused then

@@ -26,5 +26,6 @@ pub use trail::{TrailEntry, TrailKind};
 /// Orders of one event that may be between commit and settle; past that a
 /// commit is refused at once, because Postgres is evidently behind.
 pub const MAX_COMMITTING: usize = 20_000;
-/// Commits of one hold that can fail and still earn it new time.
+/// The commit of one hold whose failure no longer earns it new time; those
+/// before it do.
 pub const MAX_EARNING_ATTEMPTS: u32 = 3;
