@@ -7,6 +7,7 @@ use super::brake::Brake;
 use super::cohorts::Cohorts;
 use super::decision::{AutoRate, Clause, Decision, Snapshot};
 use super::demand::Demand;
+use super::ewma::Ewma;
 use super::loss::{Sight, SignalWatch};
 use super::pacing::Pacer;
 use super::policy::{Mode, Policy};
@@ -19,6 +20,8 @@ use super::window::Window;
 
 /// Longest time between ticks that is believed, in seconds: a late tick never releases for the time it slept.
 const DT_MAX_S: f64 = 2.0;
+/// Time constant in seconds of what really passes a door narrower than the rate.
+const PASSING_S: f64 = 20.0;
 
 /// The outer loop's state. Serialised, it is the checkpoint; deserialised on another node, it goes on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +36,9 @@ pub struct Controller {
     stock: StockRule,
     watch: SignalWatch,
     pacer: Pacer,
+    /// People/s that stock, cap and rate together let pass.
+    #[serde(default)]
+    passing: Ewma,
     last: LastSeen,
 }
 
@@ -66,6 +72,7 @@ impl Controller {
             stock: StockRule::new(&tuning),
             watch: SignalWatch::default(),
             pacer: Pacer::default(),
+            passing: Ewma::default(),
             last: LastSeen::default(),
             tuning,
         })
@@ -102,10 +109,19 @@ impl Controller {
         Decision {
             at_ms: now_ms,
             release,
-            rate_per_s: chosen.rate_per_s,
+            rate_per_s: self.told_rate(chosen.rate_per_s, clause),
             clause,
             auto,
             state: self.snapshot(now_ms, room, sight, target_p99_ms),
+        }
+    }
+
+    /// What fans and operators are told must follow what is really released.
+    fn told_rate(&self, rate_per_s: f64, clause: Clause) -> f64 {
+        match clause {
+            Clause::SoldOut => 0.0,
+            clause if clause.narrows_the_door() => rate_per_s.min(self.passing.get()),
+            _ => rate_per_s,
         }
     }
 
@@ -238,7 +254,7 @@ impl Controller {
         policy: &Policy,
     ) -> (u32, Clause) {
         if matches!(chosen.clause, Clause::Paused | Clause::DryRun) {
-            self.pacer = Pacer::default();
+            (self.pacer, self.passing) = Default::default();
             return (0, chosen.clause);
         }
         let max = self.tuning.release_max_per_s;
@@ -263,6 +279,8 @@ impl Controller {
                 release = places.min(release);
             }
         }
+        self.passing
+            .push(f64::from(release) / dt_s, dt_s, PASSING_S);
         if u64::from(release) > room.waiting {
             // Fits: it is below `release`.
             release = room.waiting as u32;

@@ -67,6 +67,11 @@ pub enum Clause {
 }
 
 impl Clause {
+    /// Whether fewer are let in than the rate says, because there is room or stock for no more.
+    pub fn narrows_the_door(self) -> bool {
+        matches!(self, Self::MaxInside | Self::Stock | Self::SoldOut)
+    }
+
     /// What the console says: one plain sentence.
     pub fn sentence(self) -> &'static str {
         match self {
@@ -172,7 +177,7 @@ pub struct Decision {
     pub at_ms: u64,
     /// People to release in the coming second, spread evenly (`slice_of`).
     pub release: u32,
-    /// The rate behind it, people/s.
+    /// The rate behind it, people/s; where the door is narrower, what really passes it of late.
     pub rate_per_s: f64,
     /// The clause that decided.
     pub clause: Clause,

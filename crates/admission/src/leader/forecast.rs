@@ -5,6 +5,14 @@ use usher_base::{Number, Timestamp};
 use usher_queue::wait::{Forecast, RateMeter, Scorer, TickCounts};
 use usher_queue::{Bitmap, LaneBoard};
 
+/// What is to be released from now on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aim {
+    pub per_second: f64,
+    /// It will not be more: the shop has no more room or seats.
+    pub is_most: bool,
+}
+
 /// One lane as the leader measures it.
 pub(super) struct LaneMeter {
     meter: RateMeter,
@@ -59,8 +67,51 @@ impl LaneMeter {
         self.meter.interrupt();
     }
 
-    /// `aimed_at` is the lane's part of the decided rate, a second.
-    pub fn forecast(&self, aimed_at: f64) -> Forecast {
-        self.meter.forecast(Some(aimed_at), self.width)
+    /// From the lane's part of the decided rate until enough was measured. Behind a
+    /// narrow door the past was quicker than what comes, and is no forecast of it.
+    pub fn forecast(&self, aim: Aim) -> Forecast {
+        let measured = self.meter.forecast(Some(aim.per_second), self.width);
+        let most = if aim.is_most {
+            aim.per_second
+        } else {
+            f64::INFINITY
+        };
+        Forecast {
+            short_rate: measured.short_rate.min(most),
+            long_rate: measured.long_rate.min(most),
+            ..measured
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_narrow_door_the_busy_past_is_no_forecast() {
+        let mut lane = LaneMeter::default();
+        for second in 0..120 {
+            let counts = TickCounts {
+                released: 10,
+                returned: 0,
+                waiting: 1_000,
+                present: 1_000,
+                stragglers: 0,
+                left: 0,
+            };
+            lane.meter
+                .observe(counts, Timestamp::from_millis(second * 1_000));
+        }
+        let aim = |is_most| Aim {
+            per_second: 0.5,
+            is_most,
+        };
+        assert!(
+            lane.forecast(aim(false)).short_rate > 9.0,
+            "a pace, not a bound"
+        );
+        let narrow = lane.forecast(aim(true));
+        assert_eq!((narrow.short_rate, narrow.long_rate), (0.5, 0.5));
     }
 }

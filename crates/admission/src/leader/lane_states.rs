@@ -5,7 +5,7 @@ use usher_base::Lane;
 use usher_queue::pg::LaneRow;
 use usher_queue::{Bitmap, EventBoard, LaneNews, Presence, Snapshot};
 
-use super::forecast::LaneMeter;
+use super::forecast::{Aim, LaneMeter};
 use super::lanes::{Share, Shares};
 use super::release::Called;
 
@@ -99,9 +99,9 @@ impl LaneStates {
         }
     }
 
-    /// What each lane is told: how long the wait is at this rate, and how many of
+    /// What each lane is told: how long the wait is with this aim, and how many of
     /// `passes` may go through while it is empty.
-    pub fn news(&mut self, board: &EventBoard, rate_per_s: f64, passes: u32) -> Vec<LaneNews> {
+    pub fn news(&mut self, board: &EventBoard, aim: Aim, passes: u32) -> Vec<LaneNews> {
         let open = |of: &LaneState| Share {
             weight: of.weight,
             releasable: u32::MAX,
@@ -114,7 +114,10 @@ impl LaneStates {
             .map(|(of, (passes, part))| LaneNews {
                 lane: of.lane.clone(),
                 passes,
-                forecast: of.meter.forecast(rate_per_s * part),
+                forecast: of.meter.forecast(Aim {
+                    per_second: aim.per_second * part,
+                    ..aim
+                }),
             })
             .collect()
     }

@@ -16,6 +16,7 @@ use usher_queue::{EventBoard, LeaderError, Mode as LineMode, Snapshot};
 use super::announce::{announce, lets_everybody_in, measure, present, shut, waiting};
 use super::claims::ClaimAges;
 use super::clerk::{Desk, Seen};
+use super::forecast::Aim;
 use super::lane_states::LaneStates;
 use super::law::Kept;
 use super::lease::Lease;
@@ -277,8 +278,11 @@ impl<'l> Round<'l> {
         } else {
             0
         };
-        let rate_per_s = shut(&look.board).map_or(decision.rate_per_s, |_| 0.0);
-        let news = self.lanes.news(&look.board, rate_per_s, people);
+        let aim = Aim {
+            per_second: shut(&look.board).map_or(decision.rate_per_s, |_| 0.0),
+            is_most: decision.clause.narrows_the_door(),
+        };
+        let news = self.lanes.news(&look.board, aim, people);
         let token = self.lease.token();
         match self.leader.line.announce(self.event, token, &news).await {
             Ok(()) => {}

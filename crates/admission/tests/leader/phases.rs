@@ -145,3 +145,34 @@ async fn without_news_of_the_stock_the_shop_is_as_it_was() {
     venue.until_released(5).await;
     second.stop().await;
 }
+
+#[tokio::test]
+async fn behind_the_last_seats_the_rate_and_the_wait_are_what_really_comes() {
+    let venue = Venue::open().await;
+    venue.crowd(60).await;
+    venue.stock(4, 0, 1_006).await;
+    let leader = venue.lead().await;
+    venue.seconds(2).await;
+    venue.put(manual(600.0)).await;
+    venue.until_released(1).await;
+    for _ in 0..4 {
+        venue.stock(4, 0, 1_006).await;
+        venue.seconds(1).await;
+    }
+    let status = venue.status().await.unwrap();
+    assert_eq!(status.clause, usher_admission::control::Clause::Stock);
+    assert!(status.released_total <= 3, "{}", status.released_total);
+    let told = status.rate_per_minute;
+    assert!(
+        told < 60.0,
+        "{told} a minute, where 600 are set and none come"
+    );
+    let forecast = venue.board().await.lanes[0].forecast;
+    let wait = forecast.and_then(|forecast| forecast.wait(50));
+    let minutes = wait.map(|wait| wait.likely.as_secs() / 60);
+    assert!(
+        minutes.is_none_or(|minutes| minutes >= 1),
+        "{minutes:?} min"
+    );
+    leader.stop().await;
+}
