@@ -139,8 +139,12 @@ async fn prune_notices(orders: Arc<Orders>) {
     }
 }
 
+/// Goes on without Postgres: what is free is in Redis, and what was sold stays sold.
 async fn report_stock(events: Arc<Events>, holds: Holds, redis: usher_base::redis::Redis) {
+    let mut postgres_answers = true;
     for event in events.known() {
+        // Asked for one event in vain, it is not asked for the others.
+        postgres_answers = postgres_answers && events.look_at_sold(event).await;
         if let Some(report) = stock_of(&events, &holds, event).await
             && let Err(error) = report.publish(&redis, event).await
         {
@@ -153,7 +157,7 @@ async fn stock_of(events: &Events, holds: &Holds, event: EventId) -> Option<Stoc
     let size = events.size(event)?;
     let bits = holds.seats(event, size.seats).await.ok()??;
     let places = holds.places_left(event, size.tiers).await.ok()?;
-    let sold = events.sold(event).await.ok()?;
+    let sold = events.last_sold(event)?;
     let places_left: u64 = places.iter().map(|left| u64::from(*left)).sum();
     let free = u64::from(bits.counts().available) + places_left;
     Some(StockReport {

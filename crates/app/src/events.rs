@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use rand::Rng as _;
 use sqlx::PgPool;
@@ -16,6 +17,9 @@ use usher_booking::pg::totals::{self, Totals};
 use usher_booking::pg::{InventoryError, inventory_state};
 use usher_queue::pg::{LaneSetup, NewLine, Store as LineStore, StoreError};
 use usher_queue::{Line, LineSettings, Phase, Schedule};
+
+/// The report of the stock does not wait longer for Postgres.
+const SOLD_WITHIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
@@ -47,6 +51,8 @@ pub struct Events {
     policies: Policies,
     replicated: bool,
     known: RwLock<BTreeMap<EventId, Size>>,
+    /// As Postgres said last: while it is away, nothing more is sold.
+    sold: RwLock<BTreeMap<EventId, Totals>>,
 }
 
 /// What there is to sell of one event.
@@ -76,6 +82,7 @@ impl Events {
             holds: Holds::new(redis.clone()),
             policies: Policies::new(pool.clone(), line.clone()),
             known: RwLock::default(),
+            sold: RwLock::default(),
             pool,
             redis,
             line,
@@ -97,6 +104,21 @@ impl Events {
 
     pub async fn sold(&self, event: EventId) -> Result<Totals, sqlx::Error> {
         totals::read(&self.pool, event).await
+    }
+
+    /// Reads how much is sold, to be remembered; false when Postgres does not answer.
+    pub async fn look_at_sold(&self, event: EventId) -> bool {
+        let Ok(Ok(sold)) = tokio::time::timeout(SOLD_WITHIN, self.sold(event)).await else {
+            return false;
+        };
+        let mut known = self.sold.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(event, sold);
+        true
+    }
+
+    pub fn last_sold(&self, event: EventId) -> Option<Totals> {
+        let known = self.sold.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&event).copied()
     }
 
     /// Reads from Postgres which events there are.

@@ -15,8 +15,8 @@ use common::{import_event, set_rate, settings, signing_keys, wait_for, wait_for_
 use serde_json::{Value, json};
 use usher_admission::Status;
 use usher_admission::control::{Clause, Mode, Sight};
-use usher_base::EventId;
 use usher_base::redis::{Redis, TimeSource};
+use usher_base::{Clock as _, EventId, SystemClock};
 use usher_sandbox::Sandbox;
 use uuid::Uuid;
 
@@ -93,6 +93,35 @@ async fn in_auto_a_booking_nodes_signals_let_fans_in_until_it_dies() {
         .until(BLIND_ENDS_WITHIN, "nobody is let in", ended)
         .await;
     drop(admission);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_is_told_on_while_postgres_is_away() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let settings = settings(&sandbox, &signing_keys());
+    let event = import_event(&settings);
+    let usher = Usher::serve("all", &settings);
+    wait_for_page(&usher, &event);
+    let target = usher.target();
+    set_rate(&target, &event, Some(600));
+    let mut fan = Fan::join(&target, &event);
+    fan.wait_for_turn(&target);
+    fan.claim(&target);
+    let leader = Leader::of(&sandbox, &event);
+    let told = |status: &Status| status.seats_left.is_some();
+    let before = leader.until(SOON, "what is left", told).await;
+
+    sandbox.postgres.kill_9().await.unwrap();
+    fan.hold(&target);
+    // A report fades after ten seconds: what is told later was reported later.
+    let later = SystemClock.now().plus(Duration::from_secs(12));
+    let after = leader
+        .until(SOON, "a status without Postgres", |status| {
+            status.at > later
+        })
+        .await;
+    let left = before.seats_left.map(|seats| seats - 2);
+    assert_eq!(after.seats_left, left, "two places are held");
 }
 
 /// Fans inside, each with a hold; of a node that works on ten requests at most.
