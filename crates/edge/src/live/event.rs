@@ -1,6 +1,7 @@
 //! One event on this edge: its newest view, who is connected, and what ended.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct LiveEvent {
     pub(super) status: ArcSwapOption<Status>,
     pub(super) view: watch::Sender<Option<Arc<EventView>>>,
     pub(super) connected: Arc<Connected>,
+    /// Whether Redis was told last that somebody is here.
+    says_somebody: AtomicBool,
     lookups: Lookups,
     over: Mutex<Over>,
     /// How true the waits were that this edge told.
@@ -73,6 +76,7 @@ impl LiveEvent {
             status: ArcSwapOption::empty(),
             view: watch::channel(None).0,
             connected: Arc::default(),
+            says_somebody: AtomicBool::default(),
             lookups: Lookups::start(line.clone(), id),
             over: Mutex::default(),
             scorer: Mutex::default(),
@@ -140,6 +144,14 @@ impl LiveEvent {
     pub fn score(&self, told: &mut Told, admitted_at: Timestamp) {
         let mut scorer = self.scorer.lock().unwrap_or_else(PoisonError::into_inner);
         told.score(self.id, &mut scorer, admitted_at);
+    }
+
+    pub(super) fn said_somebody(&self) -> bool {
+        self.says_somebody.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_said(&self, somebody: bool) {
+        self.says_somebody.store(somebody, Ordering::Relaxed);
     }
 
     pub(super) fn cursor(&self) -> Cursor {

@@ -186,7 +186,13 @@ async fn say_here(event: &LiveEvent, options: &LiveOptions) {
     let here = event.connected.here(&event.lanes, options.clock.now());
     let connected: u32 = here.iter().map(|(_, of_lane)| of_lane.len()).sum();
     metrics::gauge!("usher_edge_present", "event" => event.id.to_string()).set(connected);
+    // Who serves no fans is no edge; who served some says once that they are gone.
+    if connected == 0 && !event.said_somebody() {
+        return;
+    }
     if let Err(error) = options.line.say_here(event.id, options.edge, &here).await {
         tracing::debug!(%error, event = %event.id, "presence cannot be told at the moment");
+        return;
     }
+    event.note_said(connected > 0);
 }

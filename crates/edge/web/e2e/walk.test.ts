@@ -100,6 +100,47 @@ test('a place survives a reload, and giving it up is the fan’s own choice', as
   expect(problems).toEqual([]);
 }, 120_000);
 
+/** A network that swallows some of what the page opens. */
+async function joinBehind(blocked: ('socket' | 'events')[], name: string): Promise<void> {
+  await demo.operate('PUT', '/admission', { mode: 'paused' });
+  const { page, problems } = await visitor();
+  if (blocked.includes('socket')) {
+    await page.routeWebSocket(/\/queue\/stream/, (socket) => socket.close());
+  }
+  if (blocked.includes('events')) await page.route(/\/queue\/events$/, (route) => route.abort());
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  await joinLine(page);
+  const asking = page.getByText('This network blocks live updates');
+  if (blocked.includes('events')) {
+    await asking.waitFor();
+    await expectAccessible(page, name);
+  } else {
+    await expect
+      .poll(() => asked.some((path) => path.endsWith('/queue/events')), { timeout: PATIENCE_MS })
+      .toBe(true);
+  }
+  await demo.operate('PUT', '/message', { message: `Hello ${name}` });
+  await page.locator('[data-ref="message-text"]', { hasText: `Hello ${name}` }).waitFor();
+  expect(await asking.isVisible()).toBe(blocked.includes('events'));
+  expect(await page.getByText('We lost contact').isVisible()).toBe(false);
+  await demo.operate('PUT', '/admission', { mode: 'manual', rate_per_minute: 600 });
+  await page.getByRole('heading', { name: 'It is your turn' }).waitFor();
+  expect(problems).toEqual([]);
+}
+
+test(
+  'a page without WebSockets hears by events',
+  () => joinBehind(['socket'], 'by-events'),
+  120_000,
+);
+
+test(
+  'a page without any stream asks, and says that the place is safe',
+  () => joinBehind(['socket', 'events'], 'by-asking'),
+  120_000,
+);
+
 test('an operator signs in, pauses, sets a rate and writes to the line', async () => {
   const { page, problems } = await visitor();
   await page.goto(demo.ready.console_url);

@@ -121,3 +121,45 @@ describe('Feed', () => {
     expect(poll).not.toHaveBeenCalled();
   });
 });
+
+describe('Feed on a network that blocks streams', () => {
+  it('turns to events where no socket opens, and says so when neither does', async () => {
+    const events: HandSocket[] = [];
+    const live: boolean[] = [];
+    const { sockets, frames, poll } = begin({
+      eventsUrl: '/events',
+      onLive: (isLive) => live.push(isLive),
+      openEvents: () => {
+        const stream = new HandSocket();
+        events.push(stream);
+        return stream;
+      },
+    });
+    sockets[0]?.close();
+    await vi.advanceTimersByTimeAsync(3_000);
+    events[0]?.open();
+    events[0]?.say('by event');
+    expect(frames).toEqual(['by event']);
+    // What worked is tried again.
+    events[0]?.close();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect([sockets.length, events.length]).toEqual([1, 2]);
+    expect(live).toEqual([]);
+    // Then neither works: each is tried in turn, and the page asks.
+    for (let second = 0; second < 30; second += 1) {
+      sockets.at(-1)?.close();
+      events.at(-1)?.close();
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(sockets.length).toBeGreaterThan(1);
+    expect(events.length).toBeGreaterThan(2);
+    expect(poll).toHaveBeenCalled();
+    expect(live).toEqual([false]);
+    for (let second = 0; second < 60 && live.length < 2; second += 1) {
+      sockets.at(-1)?.open();
+      sockets.at(-1)?.say('back');
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(live).toEqual([false, true]);
+  });
+});

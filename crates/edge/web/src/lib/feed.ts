@@ -1,7 +1,8 @@
-// Keeps a page in touch with the server: a WebSocket when there is one, polling while
-// there is none, and an honest word when neither answers. Losing the connection never
+// Keeps a page in touch with the server: a WebSocket, or Server-Sent Events where those
+// are blocked, polling while there is neither, and an honest word when nothing answers. Losing the connection never
 // means leaving the line, so this only ever tries again.
 import { backoffMs, jitteredMs } from './backoff.ts';
+import { EventStream, type Stream } from './events.ts';
 
 const CHECK_MS = 1_000;
 /** Contact counts as lost when polls fail and nothing was heard for this long. */
@@ -9,6 +10,8 @@ const LOST_AFTER_MS = 10_000;
 const DEFAULT_POLL_MS = 5_000;
 const SHORTEST_POLL_MS = 1_000;
 const LONGEST_POLL_MS = 60_000;
+/** After so many attempts, each kind of stream once, the network lets none through. */
+const ATTEMPTS_BEFORE_ASKING = 2;
 
 /** What a page makes of a frame: nothing special, or the server's wish to reconnect. */
 export type FrameOutcome = { reconnectAfterMs: number } | undefined;
@@ -21,15 +24,20 @@ export interface PollOutcome {
 
 export interface FeedOptions {
   url: string;
+  /** The same frames as Server-Sent Events, tried in turn with the WebSocket. */
+  eventsUrl?: string;
   onFrame: (text: string) => FrameOutcome;
   /** Fetches the state once. */
   poll: () => Promise<PollOutcome>;
   onContact: (inContact: boolean) => void;
+  /** Whether a stream tells news at once, or none could be had and the page asks. */
+  onLive?: (isLive: boolean) => void;
   /** The stream is (again) open; whatever was sent meanwhile was missed. */
   onOpen?: () => void;
   /** A socket that is silent for longer is dead; null when silence is normal. */
   silenceMs: number | null;
-  openSocket?: (url: string) => WebSocket;
+  openSocket?: (url: string) => Stream;
+  openEvents?: (url: string) => Stream;
   random?: () => number;
 }
 
@@ -38,7 +46,11 @@ type Timer = ReturnType<typeof setTimeout>;
 export class Feed {
   readonly #options: FeedOptions;
   readonly #random: () => number;
-  #socket: WebSocket | null = null;
+  #socket: Stream | null = null;
+  #useEvents = false;
+  /** The stream of this attempt has spoken; some proxies open one and hold it back. */
+  #hasSpoken = false;
+  #isLive = true;
   #attempt = 0;
   #failedPolls = 0;
   #heardAtMs = Date.now();
@@ -78,27 +90,39 @@ export class Feed {
 
   #connect(): void {
     clearTimeout(this.#reconnectTimer);
-    const open = this.#options.openSocket ?? ((url: string) => new WebSocket(url));
-    const socket = open(this.#options.url);
+    const socket = this.#open();
     this.#socket = socket;
+    this.#hasSpoken = false;
     this.#connectedAtMs = Date.now();
     socket.addEventListener('open', () => {
       this.#heard();
       this.#options.onOpen?.();
     });
-    socket.addEventListener('message', (event) => this.#receive(String(event.data)));
+    socket.addEventListener('message', (event) => {
+      if (event instanceof MessageEvent) this.#receive(String(event.data));
+    });
     socket.addEventListener('close', () => this.#closed(socket));
+  }
+
+  #open(): Stream {
+    const { url, eventsUrl, openSocket, openEvents } = this.#options;
+    if (eventsUrl === undefined || !this.#useEvents) return openSocket?.(url) ?? new WebSocket(url);
+    return openEvents?.(eventsUrl) ?? new EventStream(eventsUrl);
   }
 
   #receive(text: string): void {
     this.#attempt = 0;
+    this.#hasSpoken = true;
     this.#heard();
+    this.#setLive(true);
     const outcome = this.#options.onFrame(text);
     if (outcome) this.#reconnectIn(outcome.reconnectAfterMs + this.#random() * 1_000);
   }
 
-  #closed(socket: WebSocket): void {
+  #closed(socket: Stream): void {
     if (socket !== this.#socket || this.#stopped) return;
+    // What worked is tried again, what did not gives way to the other.
+    if (!this.#hasSpoken) this.#useEvents = !this.#useEvents;
     this.#reconnectIn(backoffMs(this.#attempt, this.#random()));
     this.#attempt += 1;
   }
@@ -129,8 +153,12 @@ export class Feed {
     const outcome = await this.#options.poll();
     this.#polling = false;
     if (this.#stopped) return;
-    if (outcome.answered) this.#heard();
-    else this.#failedPolls += 1;
+    if (outcome.answered) {
+      this.#heard();
+      if (this.#attempt >= ATTEMPTS_BEFORE_ASKING) this.#setLive(false);
+    } else {
+      this.#failedPolls += 1;
+    }
     this.#pollIn(outcome.nextMs ?? this.#usualPollMs());
   }
 
@@ -158,6 +186,12 @@ export class Feed {
 
   #isStreaming(): boolean {
     return this.#socket?.readyState === 1;
+  }
+
+  #setLive(isLive: boolean): void {
+    if (isLive === this.#isLive) return;
+    this.#isLive = isLive;
+    this.#options.onLive?.(isLive);
   }
 
   #setContact(inContact: boolean): void {

@@ -55,9 +55,11 @@ function start(page: HTMLElement, first: Place): void {
   view.show(place);
   const feed = follow({
     url: streamUrl(`${path}/stream`),
+    eventsUrl: `${path}/events`,
     onFrame,
     poll,
     onContact: (inContact) => view.showContact(inContact),
+    onLive: (isLive) => view.showAsking(!isLive),
     silenceMs: SILENCE_MS,
   });
 }

@@ -51,6 +51,10 @@ export class QueueView {
     this.announce(inContact ? 'We are in contact again.' : 'We lost contact. Your place is safe.');
   }
 
+  showAsking(isAsking: boolean): void {
+    ref('asking').hidden = !isAsking;
+  }
+
   showMissed(missed: boolean): void {
     ref('missed').hidden = !missed;
   }
