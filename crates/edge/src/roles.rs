@@ -11,6 +11,11 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("GET", "/api/v1/admin/events/{event}/status", Viewer),
     ("GET", "/api/v1/admin/events/{event}/status/stream", Viewer),
     ("GET", "/api/v1/admin/ledger", Viewer),
+    (
+        "GET",
+        "/api/v1/admin/events/{event}/fans/{fan}/explain",
+        Viewer,
+    ),
     // At the door and at the desk.
     ("GET", "/api/v1/admin/events/{event}/checkin", Staff),
     ("POST", "/api/v1/admin/events/{event}/checkin", Staff),

@@ -160,6 +160,7 @@ fn controls() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(admin::signals::push))
         .routes(routes!(admin::operators::list, admin::operators::add))
         .routes(routes!(admin::operators::revoke))
+        .routes(routes!(admin::explain::show))
         .routes(routes!(admin::draw::commit))
         .routes(routes!(admin::draw::give_entropy))
         .routes(routes!(admin::draw::open_as_fifo))
