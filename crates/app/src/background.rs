@@ -18,9 +18,11 @@ use usher_booking::orders::Orders;
 use usher_edge::Edge;
 use usher_queue::Line;
 
-use crate::events::Events;
 use crate::lifecycle::Lifecycle;
+use usher_edge::Events;
 
+/// Events that another process made or took away.
+const DISCOVER_EVERY: Duration = Duration::from_secs(2);
 const EVERY: Duration = Duration::from_secs(1);
 const PRUNE_OUTBOX_EVERY: Duration = Duration::from_secs(10);
 const PRUNE_NOTICES_EVERY: Duration = Duration::from_secs(3_600);
@@ -41,6 +43,10 @@ pub fn run_booking(
     let (known, sweeper) = (Arc::clone(events), holds.clone());
     tasks.spawn(each_second(stop.clone(), move || {
         sweep(Arc::clone(&known), sweeper.clone())
+    }));
+    let known = Arc::clone(events);
+    tasks.spawn(every(DISCOVER_EVERY, stop.clone(), move || {
+        discover(Arc::clone(&known))
     }));
     let pruned = Arc::clone(&orders);
     tasks.spawn(every(PRUNE_OUTBOX_EVERY, stop.clone(), move || {
@@ -83,6 +89,12 @@ pub async fn every<F: Future<Output = ()>>(
             _ = interval.tick() => work().await,
             () = stop.cancelled() => return,
         }
+    }
+}
+
+async fn discover(events: Arc<Events>) {
+    if let Err(error) = events.discover().await {
+        tracing::debug!(%error, "events are not discovered this time");
     }
 }
 

@@ -18,7 +18,7 @@ use usher_base::redis::{CallError, Redis};
 use usher_base::{Clock, Epoch};
 use usher_booking::pg::epoch;
 
-use crate::events::{EventError, Events};
+use usher_edge::{EventError, Events};
 
 /// How often the memory is looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(250);

@@ -6,7 +6,6 @@ mod background;
 mod beacon;
 mod commands;
 mod config;
-mod events;
 mod fence;
 mod fetch;
 mod lifecycle;

@@ -14,7 +14,7 @@ use usher_base::redis::Redis;
 use usher_base::{Clock as _, SystemClock};
 
 use crate::background::{each_second, every};
-use crate::events::Events;
+use usher_edge::Events;
 
 /// What answers later than this is as slow as this, far beyond every limit.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);

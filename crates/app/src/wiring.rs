@@ -13,7 +13,7 @@ use usher_admission::{Gate, Leader, Policies};
 use usher_base::redis::{Hints, Redis, Script, TimeSource};
 use usher_base::signing::{SigningKeys, VerifiedTokens};
 use usher_base::{Clock, SystemClock};
-use usher_booking::catalog::Catalog;
+use usher_booking::catalog::{Catalog, CatalogStore};
 use usher_booking::holds::Holds;
 use usher_booking::orders::Orders;
 use usher_booking::payments::stripe::{StripeClient, StripeProvider};
@@ -21,9 +21,9 @@ use usher_booking::payments::{GuardedProvider, PaymentProvider, TestProvider};
 use usher_booking::pg::operators::Operators;
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_edge::{
-    AddressLimit, CookieJar, Counted, Desk, Draws, Edge, EdgeSettings, FanLimits, FirstKey, Live,
-    LiveOptions, Load, MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots,
-    TrustedProxies,
+    AddressLimit, CookieJar, Counted, Desk, Draws, Edge, EdgeSettings, EventStores, Events,
+    FanLimits, FirstKey, Live, LiveOptions, Load, MAX_REMEMBERED_TOKENS,
+    RECHECK_TOKENS_AFTER_SECONDS, StreamSlots, TrustedProxies,
 };
 use usher_queue::pg::Store as LineStore;
 use usher_queue::{EdgeId, Line};
@@ -31,7 +31,6 @@ use usher_queue::{EdgeId, Line};
 use crate::background;
 use crate::beacon::BeaconWatch;
 use crate::config::{Config, PaymentProviderName};
-use crate::events::Events;
 use crate::fence::{self, Fence};
 use crate::fetch::Fetcher;
 use crate::lifecycle::Lifecycle;
@@ -78,7 +77,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         let pool = open_postgres(config).await?;
         let whole = restore(config, &pool, &line, &catalog, &clock, life, &tasks).await?;
         if role.books() {
-            let opened = open_desk(config, &pool, &line, &clock).await?;
+            let opened = open_desk(config, &pool, &line, &clock, &whole).await?;
             let orders = Arc::clone(&opened.orders);
             background::run_booking(&tasks, &whole, orders, pool.clone(), &line, life);
             let source = SignalSource {
@@ -178,9 +177,7 @@ async fn restore(
     life: &Lifecycle,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Arc<Events>> {
-    let replicated = config.redis_replicated;
-    let events = Events::new(pool.clone(), line.clone(), catalog.clone(), replicated);
-    let events = Arc::new(events);
+    let events = Arc::new(open_events(config, pool, line, catalog));
     let fence = Fence {
         redis: line.redis().clone(),
         pool: pool.clone(),
@@ -193,11 +190,23 @@ async fn restore(
     Ok(events)
 }
 
+/// All events, over stores of their own parts.
+pub fn open_events(config: &Config, pool: &PgPool, line: &Line, catalog: &Catalog) -> Events {
+    let stores = EventStores {
+        catalog: CatalogStore::new(pool.clone()),
+        lines: LineStore::new(pool.clone()),
+        policies: Policies::new(pool.clone(), line.clone()),
+    };
+    let replicated = config.redis_replicated;
+    Events::new(stores, line.clone(), catalog.clone(), replicated)
+}
+
 async fn open_desk(
     config: &Config,
     pool: &PgPool,
     line: &Line,
     clock: &Arc<dyn Clock>,
+    events: &Arc<Events>,
 ) -> anyhow::Result<Desk> {
     let provider: Arc<dyn PaymentProvider> = match config.payment_provider {
         PaymentProviderName::Test => Arc::new(TestProvider::new(pool.clone())),
@@ -213,6 +222,7 @@ async fn open_desk(
     let writer = Writer::start(&writer_pool);
     let redis = line.redis().clone();
     Ok(Desk {
+        events: Arc::clone(events),
         operators: Operators::new(pool.clone()),
         policies: Policies::new(pool.clone(), line.clone()),
         lines: LineStore::new(pool.clone()),

@@ -13,6 +13,7 @@ use usher_queue::pg::Store as LineStore;
 
 use crate::draws::Draws;
 use crate::error::{ApiError, ApiResult};
+use crate::events::Events;
 use crate::load::Load;
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -23,6 +24,7 @@ pub struct Desk {
     pub draws: Draws,
     pub orders: Arc<Orders>,
     pub operators: Operators,
+    pub events: Arc<Events>,
     /// Of the webhook's endpoint; empty where Stripe is not used.
     pub stripe_webhook_secret: String,
     pub test_payments: bool,

@@ -7,6 +7,8 @@ use usher_booking::operators::Role::{Admin, Operator, Staff, Viewer};
 
 const LEAST: &[(&str, &str, Role)] = &[
     // Looking.
+    ("GET", "/api/v1/admin/events", Viewer),
+    ("GET", "/api/v1/admin/events/{event}", Viewer),
     ("GET", "/api/v1/admin/events/{event}/admission", Viewer),
     ("GET", "/api/v1/admin/events/{event}/status", Viewer),
     ("GET", "/api/v1/admin/events/{event}/status/stream", Viewer),
@@ -22,6 +24,9 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("POST", "/api/v1/admin/events/{event}/checkin/sync", Staff),
     ("GET", "/api/v1/admin/orders", Staff),
     // Running a sale.
+    ("POST", "/api/v1/admin/events", Operator),
+    ("PATCH", "/api/v1/admin/events/{event}", Operator),
+    ("DELETE", "/api/v1/admin/events/{event}", Operator),
     ("PUT", "/api/v1/admin/events/{event}/admission", Operator),
     ("POST", "/api/v1/admin/events/{event}/phase", Operator),
     ("PUT", "/api/v1/admin/events/{event}/message", Operator),

@@ -137,6 +137,7 @@ fn operators(edge: &Arc<Edge>) -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
         .merge(controls())
         .merge(desk())
+        .merge(shelf())
         .route_layer(middleware::from_fn_with_state(Arc::clone(edge), admit))
 }
 
@@ -145,6 +146,7 @@ pub fn operators_paths() -> std::collections::BTreeMap<String, utoipa::openapi::
     let (_, description) = OpenApiRouter::<Arc<Edge>>::new()
         .merge(controls())
         .merge(desk())
+        .merge(shelf())
         .split_for_parts();
     description.paths.paths.into_iter().collect()
 }
@@ -164,6 +166,18 @@ fn controls() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(admin::draw::commit))
         .routes(routes!(admin::draw::give_entropy))
         .routes(routes!(admin::draw::open_as_fifo))
+}
+
+/// Events made, changed and taken away.
+fn shelf() -> OpenApiRouter<Arc<Edge>> {
+    OpenApiRouter::new()
+        .routes(routes!(admin::events::list, admin::events::create))
+        .routes(routes!(
+            admin::events::show,
+            admin::events::change,
+            admin::events::delete
+        ))
+        .layer(DefaultBodyLimit::max(admin::events::MAX_DRAFT_BYTES))
 }
 
 /// What operators and doors ask of the recorded orders.

@@ -9,10 +9,10 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use usher_base::{Clock as _, SystemClock};
 use usher_booking::catalog::{Catalog, EventDraft};
+use usher_edge::Events;
 use usher_queue::Line;
 
 use crate::config::Config;
-use crate::events::Events;
 use crate::fence::Fence;
 use crate::wiring;
 
@@ -58,8 +58,7 @@ async fn connect(config: &Config) -> anyhow::Result<Arc<Events>> {
     let pool = wiring::open_postgres(config).await?;
     let line = Line::new(redis.clone());
     let catalog = Catalog::new(redis.clone());
-    let events = Events::new(pool.clone(), line, catalog, config.redis_replicated);
-    let events = Arc::new(events);
+    let events = Arc::new(wiring::open_events(config, &pool, &line, &catalog));
     let fence = Fence {
         redis,
         pool,

@@ -8,9 +8,11 @@ mod on_sale;
 mod patch;
 pub mod pg;
 mod published;
+mod store;
 
 pub use draft::{Draft, DraftError, EventDraft, TierDraft, VenueDraft};
 pub use model::{Event, Rules, Tier, Title, Venue};
 pub use on_sale::{OnSale, Price, TierView};
 pub use patch::{EventPatch, PatchError, PatchedEvent};
 pub use published::{Catalog, MAX_PUBLISHED_EVENTS};
+pub use store::CatalogStore;

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod door;
 pub mod draw;
+pub mod events;
 pub mod explain;
 pub mod lines;
 pub mod operators;

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
 use crate::desk::database_unavailable;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
@@ -74,7 +75,7 @@ pub async fn list(State(edge): State<Arc<Edge>>) -> ApiResult<Json<OperatorList>
 pub async fn add(
     State(edge): State<Arc<Edge>>,
     operator: Operator,
-    Json(form): Json<OperatorForm>,
+    JsonBody(form): JsonBody<OperatorForm>,
 ) -> ApiResult<(StatusCode, Json<NewOperator>)> {
     let name = form.name.trim();
     if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {

@@ -7,14 +7,15 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use rand::Rng as _;
-use sqlx::PgPool;
 use usher_admission::{Policies, PolicyChangeError};
 use usher_base::redis::{CallError, Redis};
 use usher_base::{EventId, Timestamp};
-use usher_booking::catalog::{Catalog, DraftError, Event, EventDraft, pg as catalog_pg};
+use usher_booking::catalog::pg::{CatalogError, Found, Search};
+use usher_booking::catalog::{Catalog, CatalogStore, DraftError, Event, EventDraft, EventPatch};
 use usher_booking::holds::{Holds, RebuildError};
-use usher_booking::pg::totals::{self, Totals};
-use usher_booking::pg::{InventoryError, inventory_state};
+use usher_booking::inventory::SeatIndex;
+use usher_booking::pg::InventoryError;
+use usher_booking::pg::totals::Totals;
 use usher_queue::pg::{LaneSetup, NewLine, Store as LineStore, StoreError};
 use usher_queue::{Line, LineSettings, Phase, Schedule};
 
@@ -26,7 +27,7 @@ pub enum EventError {
     #[error(transparent)]
     Draft(#[from] DraftError),
     #[error(transparent)]
-    Catalog(#[from] catalog_pg::CatalogError),
+    Catalog(#[from] CatalogError),
     #[error(transparent)]
     Line(#[from] StoreError),
     #[error(transparent)]
@@ -37,12 +38,30 @@ pub enum EventError {
     Policy(#[from] PolicyChangeError),
     #[error(transparent)]
     Redis(#[from] CallError),
+    #[error("The line of this event is {0}; only a draft, scheduled or closed one can be deleted.")]
+    LineInTheWay(Phase),
+    #[error("{0} tickets of this event are held at this moment; try again when they are free.")]
+    HoldsInTheWay(u64),
     #[error("a newer restoration of the event is under way")]
     Overtaken,
 }
 
+/// Where each part of an event is durable.
+pub struct EventStores {
+    pub catalog: CatalogStore,
+    pub lines: LineStore,
+    pub policies: Policies,
+}
+
+/// A change that took effect.
+pub struct Changed {
+    pub event: Event,
+    /// Seats that were to be blocked and are held by fans just now.
+    pub held: Vec<SeatIndex>,
+}
+
 pub struct Events {
-    pool: PgPool,
+    store: CatalogStore,
     redis: Redis,
     line: Line,
     lines: LineStore,
@@ -75,15 +94,15 @@ impl Size {
 }
 
 impl Events {
-    pub fn new(pool: PgPool, line: Line, catalog: Catalog, replicated: bool) -> Self {
+    pub fn new(stores: EventStores, line: Line, catalog: Catalog, replicated: bool) -> Self {
         let redis = line.redis().clone();
         Self {
-            lines: LineStore::new(pool.clone()),
+            store: stores.catalog,
+            lines: stores.lines,
+            policies: stores.policies,
             holds: Holds::new(redis.clone()),
-            policies: Policies::new(pool.clone(), line.clone()),
             known: RwLock::default(),
             sold: RwLock::default(),
-            pool,
             redis,
             line,
             catalog,
@@ -102,8 +121,8 @@ impl Events {
         known.get(&event).copied()
     }
 
-    pub async fn sold(&self, event: EventId) -> Result<Totals, sqlx::Error> {
-        totals::read(&self.pool, event).await
+    pub async fn sold(&self, event: EventId) -> Result<Totals, EventError> {
+        Ok(self.store.sold(event).await?)
     }
 
     /// Reads how much is sold, to be remembered; false when Postgres does not answer.
@@ -123,7 +142,7 @@ impl Events {
 
     /// Reads from Postgres which events there are.
     pub async fn discover(&self) -> Result<(), EventError> {
-        let events = catalog_pg::all(&self.pool).await?;
+        let events = self.store.all().await?;
         let ids = events
             .into_iter()
             .map(|event| (event.id, Size::of(&event)))
@@ -133,13 +152,13 @@ impl Events {
     }
 
     /// Places that nobody has bought.
-    pub async fn left(&self, event: EventId) -> Result<u64, sqlx::Error> {
+    pub async fn left(&self, event: EventId) -> Result<u64, EventError> {
         let for_sale = self.size(event).map_or(0, |size| size.for_sale);
         Ok(for_sale.saturating_sub(self.sold(event).await?.tickets))
     }
 
     pub async fn slug(&self, event: EventId) -> Result<String, EventError> {
-        Ok(catalog_pg::get(&self.pool, event).await?.slug)
+        Ok(self.get(event).await?.slug)
     }
 
     /// Creates an event from what an operator wrote, with a line of one lane, and
@@ -147,7 +166,7 @@ impl Events {
     pub async fn create(&self, draft: EventDraft, now: Timestamp) -> Result<EventId, EventError> {
         let draft = draft.check(EventId::new(now))?;
         let event = draft.event.id;
-        catalog_pg::create(&self.pool, &draft).await?;
+        self.store.create(&draft).await?;
         let line = NewLine {
             event,
             settings: LineSettings::default(),
@@ -161,6 +180,64 @@ impl Events {
         Ok(event)
     }
 
+    pub async fn get(&self, event: EventId) -> Result<Event, EventError> {
+        Ok(self.store.get(event).await?)
+    }
+
+    pub async fn search(&self, wanted: &Search) -> Result<Found, EventError> {
+        Ok(self.store.search(wanted).await?)
+    }
+
+    /// Changes an event, also while it is on sale. Repeating a change whose end
+    /// was not heard finishes it.
+    pub async fn change(&self, event: EventId, patch: EventPatch) -> Result<Changed, EventError> {
+        let done = self.store.patch(event, patch).await?;
+        let held = self
+            .holds
+            .stock(event, &done.block, &done.unblock, &done.capacities)
+            .await?;
+        self.publish(event).await?;
+        self.discover().await?;
+        Ok(Changed {
+            event: done.event,
+            held,
+        })
+    }
+
+    /// Takes an event away that nobody ordered from, holds or waits for. A repeat
+    /// finishes a deletion that Redis has not heard of.
+    pub async fn delete(&self, event: EventId) -> Result<(), EventError> {
+        let phase = self.lines.line(event).await?.phase;
+        if !matches!(phase, Phase::Draft | Phase::Scheduled | Phase::Closed) {
+            return Err(EventError::LineInTheWay(phase));
+        }
+        // What is sold is in the way anyway, and is told as such.
+        if let Ok(known) = self.store.get(event).await
+            && self.sold(event).await?.tickets == 0
+        {
+            let held = self.held(&known).await?;
+            if held > 0 {
+                return Err(EventError::HoldsInTheWay(held));
+            }
+        }
+        let deleted = self.store.delete(event).await;
+        if matches!(deleted, Ok(()) | Err(CatalogError::NotFound)) {
+            self.catalog.unpublish(event).await?;
+            self.discover().await?;
+        }
+        Ok(deleted?)
+    }
+
+    /// Places held of an event that has sold none.
+    async fn held(&self, event: &Event) -> Result<u64, EventError> {
+        let seats = self.holds.seats(event.id, event.seat_count).await?;
+        let seats = seats.map_or(0, |bits| bits.counts().held);
+        let left = self.holds.places_left(event.id, event.tier_count()).await?;
+        let left = left.iter().sum::<u32>();
+        let standing = event.tiers.iter().map(|tier| tier.capacity).sum::<u32>();
+        Ok(u64::from(seats + standing.saturating_sub(left)))
+    }
+
     /// Lets people join.
     pub async fn open_line(&self, event: EventId) -> Result<(), EventError> {
         let opened = self.lines.change_phase(&self.line, event, Phase::Open);
@@ -172,8 +249,8 @@ impl Events {
         if !self.redis.begin_rebuild(event).await? {
             return Err(EventError::Overtaken);
         }
-        let known = catalog_pg::get(&self.pool, event).await?;
-        let orders = inventory_state(&self.pool, event).await?;
+        let known = self.get(event).await?;
+        let orders = self.store.orders(event).await?;
         let run = rand::rng().next_u64();
         self.holds
             .rebuild(event, &known.stock(), &orders, run)
@@ -193,11 +270,8 @@ impl Events {
     }
 
     async fn publish(&self, event: EventId) -> Result<(), EventError> {
-        let known = catalog_pg::get(&self.pool, event).await?;
-        let layout = match &known.layout_version {
-            Some(version) => catalog_pg::layout(&self.pool, version).await?,
-            None => None,
-        };
+        let known = self.get(event).await?;
+        let layout = self.store.layout_of(&known).await?;
         Ok(self.catalog.publish(&known, layout.as_ref()).await?)
     }
 }
