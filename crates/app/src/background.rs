@@ -191,6 +191,7 @@ pub async fn tidy(edge: Arc<Edge>) {
         tokio::select! {
             _ = interval.tick() => {
                 edge.join_limit.tidy();
+                edge.network_join_limit.tidy();
                 edge.request_limit.tidy();
             }
             () = edge.draining.cancelled() => return,

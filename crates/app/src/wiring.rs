@@ -117,6 +117,10 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         holds: Holds::new(redis.clone()),
         live: Arc::new(Live::default()),
         join_limit: AddressLimit::new(Counted::Joins, config.joins_per_address_per_minute),
+        network_join_limit: AddressLimit::new(
+            Counted::JoinsOfNetwork,
+            config.joins_per_network_per_minute,
+        ),
         request_limit: AddressLimit::new(Counted::Requests, config.requests_per_address_per_minute),
         fan_limits: FanLimits::new(redis.clone()),
         streams: StreamSlots::new(config.max_streams),

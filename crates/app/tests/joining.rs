@@ -132,3 +132,26 @@ async fn a_body_that_cannot_be_read_is_refused_in_the_envelope() {
         assert!(refusal["message"].is_string());
     }
 }
+
+#[tokio::test]
+async fn a_network_behind_a_trusted_proxy_shares_a_limit_that_strangers_cannot_choose() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let set = settings(&sandbox, &signing_keys())
+        .with("TRUSTED_PROXIES", "127.0.0.1")
+        .with("JOINS_PER_NETWORK_PER_MINUTE", "3");
+    let usher = Usher::serve("all", &set);
+    let (edge, event) = (usher.target(), import_event(&set));
+    set_rate(&edge, &event, None);
+    let path = format!("/api/v1/events/{event}/queue");
+    // Our own proxy wrote the last address; what a client claims stands before it.
+    let join_from = |address: &str| {
+        let as_json = format!("application/json\r\nx-forwarded-for: 198.51.100.9, {address}");
+        post(&edge, &path, &as_json, "{}").0
+    };
+    for host in 1..=3 {
+        let line = join_from(&format!("203.0.113.{host}"));
+        assert!(line.contains("201"), "{line}");
+    }
+    assert!(join_from("203.0.113.4").contains("429"));
+    assert!(join_from("203.0.114.4").contains("201"));
+}

@@ -1,7 +1,7 @@
 //! The address a request truly comes from: the peer's, or, behind proxies that
 //! the operator named as trusted, the last address that none of them added.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
@@ -10,6 +10,9 @@ use ipnet::IpNet;
 const MAX_HOPS: usize = 16;
 /// A household or phone gets a /64 of IPv6: that is one client.
 const IPV6_CLIENT_PREFIX: u32 = 64;
+/// What one site or one rented server block has: of IPv6 a /48, of IPv4 a /24.
+const IPV6_NETWORK_PREFIX: u32 = 48;
+const IPV4_NETWORK_PREFIX: u32 = 24;
 
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
@@ -58,11 +61,23 @@ impl TrustedProxies {
 pub fn limit_key(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => {
-            let mask = u128::MAX << (128 - IPV6_CLIENT_PREFIX);
-            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & mask))
-        }
+        IpAddr::V6(v6) => IpAddr::V6(first_of(v6, IPV6_CLIENT_PREFIX)),
     }
+}
+
+/// The network that an address belongs to, as its first address.
+pub fn network_key(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX << (32 - IPV4_NETWORK_PREFIX);
+            IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & mask))
+        }
+        IpAddr::V6(v6) => IpAddr::V6(first_of(v6, IPV6_NETWORK_PREFIX)),
+    }
+}
+
+fn first_of(address: Ipv6Addr, prefix: u32) -> Ipv6Addr {
+    Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - prefix)))
 }
 
 #[cfg(test)]
@@ -94,6 +109,15 @@ mod tests {
             "9.9.9.9"
         );
         assert_eq!(client(&trusted, "10.0.0.1", "nonsense"), "10.0.0.1");
+    }
+
+    #[test]
+    fn neighbours_are_of_one_network() {
+        let key = |text: &str| network_key(text.parse().unwrap());
+        assert_eq!(key("203.0.113.7"), key("203.0.113.250"));
+        assert_ne!(key("203.0.113.7"), key("203.0.114.7"));
+        assert_eq!(key("2001:db8:0:1::"), key("2001:db8:0:ffff::"));
+        assert_ne!(key("2001:db8:0::"), key("2001:db8:1::"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How often one client address may join, or ask anything of the shop. Counted
+//! How often one client address or network may join, or ask anything of the shop. Counted
 //! in this process's memory by governor, before anything reaches Redis, so that
 //! a flood costs the fans who already wait nothing.
 
@@ -14,7 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 
-use crate::address::limit_key;
+use crate::address::{limit_key, network_key};
 use crate::error::ApiError;
 use crate::state::Edge;
 
@@ -25,6 +25,8 @@ const MAX_REMEMBERED_ADDRESSES: usize = 200_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     Joins,
+    /// Of a whole network, so that a block of addresses is not as many clients.
+    JoinsOfNetwork,
     Requests,
 }
 
@@ -32,7 +34,15 @@ impl Counted {
     const fn limit(self) -> &'static str {
         match self {
             Self::Joins => "joins per address and minute",
+            Self::JoinsOfNetwork => "joins per network and minute",
             Self::Requests => "requests per address and minute",
+        }
+    }
+
+    fn key(self, client: IpAddr) -> IpAddr {
+        match self {
+            Self::Joins | Self::Requests => limit_key(client),
+            Self::JoinsOfNetwork => network_key(client),
         }
     }
 }
@@ -53,7 +63,7 @@ impl AddressLimit {
 
     /// Takes one from the address's allowance, or says when to come back.
     pub fn check(&self, client: IpAddr) -> Result<(), ApiError> {
-        let checked = self.limiter.check_key(&limit_key(client));
+        let checked = self.limiter.check_key(&self.counted.key(client));
         checked.map_err(|not_until| {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
             too_many(self.counted, wait)
@@ -109,5 +119,9 @@ mod tests {
             StatusCode::TOO_MANY_REQUESTS
         );
         assert!(limit.check(b).is_ok());
+        let of_network = AddressLimit::new(Counted::JoinsOfNetwork, 2);
+        assert!(of_network.check(a).is_ok() && of_network.check(b).is_ok());
+        assert!(of_network.check(a).is_err() && of_network.check(b).is_err());
+        assert!(of_network.check("1.2.4.4".parse().unwrap()).is_ok());
     }
 }

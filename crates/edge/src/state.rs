@@ -46,6 +46,7 @@ pub struct Edge {
     pub holds: Holds,
     pub desk: Option<Desk>,
     pub join_limit: AddressLimit,
+    pub network_join_limit: AddressLimit,
     pub request_limit: AddressLimit,
     pub fan_limits: FanLimits,
     pub streams: StreamSlots,

@@ -44,6 +44,7 @@ pub struct Config {
     pub trusted_proxies: Vec<String>,
     pub drand_servers: Vec<String>,
     pub joins_per_address_per_minute: u32,
+    pub joins_per_network_per_minute: u32,
     pub requests_per_address_per_minute: u32,
     pub max_streams: usize,
     pub booking_max_in_flight: u32,

@@ -95,8 +95,9 @@ pub async fn join_line(
     headers: &HeaderMap,
     request: JoinRequest,
 ) -> ApiResult<JoinedPlace> {
-    edge.join_limit
-        .check(edge.settings.proxies.client(peer, headers))?;
+    let client = edge.settings.proxies.client(peer, headers);
+    edge.join_limit.check(client)?;
+    edge.network_join_limit.check(client)?;
     let live = edge.live_event(event)?;
     // A token that is there but cannot be read is an error, not a new place.
     let returning = match cookies::bearer(headers) {
