@@ -78,17 +78,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         let whole = restore(config, &pool, &line, &catalog, &clock, life, &tasks).await?;
         if role.books() {
             let opened = open_desk(config, &pool, &line, &clock, &whole).await?;
-            let orders = Arc::clone(&opened.orders);
-            background::run_booking(&tasks, &whole, orders, pool.clone(), &line, life);
-            let source = SignalSource {
-                node: format!("booking-{:08x}", rand::random::<u32>()),
-                recorders: Arc::clone(&opened.load.recorders),
-                events: Arc::clone(&whole),
-                redis: line.redis().clone(),
-                pool: pool.clone(),
-            };
-            let gate = Arc::clone(&opened.load.gate);
-            signals::run(&tasks, source, gate, &life.closing);
+            run_booking(&tasks, &whole, &opened, &pool, &line, life);
             desk = Some(opened);
         }
         if role.leads() {
@@ -139,6 +129,28 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         events,
         tasks,
     })
+}
+
+/// What a booking node does beside requests, and what it tells the leader.
+fn run_booking(
+    tasks: &TaskTracker,
+    events: &Arc<Events>,
+    desk: &Desk,
+    pool: &PgPool,
+    line: &Line,
+    life: &Lifecycle,
+) {
+    let orders = Arc::clone(&desk.orders);
+    background::run_booking(tasks, events, orders, pool.clone(), line, life);
+    let source = SignalSource {
+        node: format!("booking-{:08x}", rand::random::<u32>()),
+        recorders: Arc::clone(&desk.load.recorders),
+        events: Arc::clone(events),
+        redis: line.redis().clone(),
+        pool: pool.clone(),
+    };
+    let gate = Arc::clone(&desk.load.gate);
+    signals::run(tasks, source, gate, &life.closing);
 }
 
 fn edge_settings(config: &Config) -> anyhow::Result<EdgeSettings> {
