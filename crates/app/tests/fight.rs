@@ -11,7 +11,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use common::http::Target;
-use common::insiders::{Insider, Insiders};
+use common::insiders::{Insider, Insiders, named};
 use common::process::Usher;
 use common::{settings, signing_keys, wait_for, wait_for_page};
 use serde_json::{Value, json};
@@ -80,8 +80,7 @@ enum Outcome {
 }
 
 fn fight(shop: &Target, fan: Insider, wish: &Value) -> Outcome {
-    let asked = Instant::now();
-    let answer = fan.reserve(shop, wish).unwrap();
+    let (asked, answer) = fan.reserve(shop, wish);
     let answered = Instant::now();
     if answer.status == 201 {
         let held = answer.json();
@@ -145,9 +144,9 @@ struct Told {
 /// Everybody pays at once; what they are told adds up to this.
 fn pay(shop: &Target, winners: &[Winner]) -> Told {
     let answers: Vec<Value> = std::thread::scope(|scope| {
-        let paying = winners.iter().map(|winner| {
-            scope.spawn(|| winner.fan.commit(shop, &winner.held).unwrap().expect(200))
-        });
+        let paying = winners
+            .iter()
+            .map(|winner| scope.spawn(|| winner.fan.commit(shop, &winner.held).expect(200)));
         let paying: Vec<_> = paying.collect();
         paying.into_iter().map(|fan| fan.join().unwrap()).collect()
     });
@@ -169,7 +168,11 @@ fn play_round(shop: &Target, insiders: &Insiders, round: u32) -> Told {
     let start = Barrier::new(FANS as usize);
     let outcomes: Vec<Outcome> = std::thread::scope(|scope| {
         let fans = (0..FANS).map(|n| {
-            let (fan, wish, start) = (insiders.fan(round * FANS + n), wish(n, round), &start);
+            let (fan, wish, start) = (
+                insiders.fan(round * FANS + n),
+                named(wish(n, round)),
+                &start,
+            );
             scope.spawn(move || {
                 start.wait();
                 fight(shop, fan, &wish)
@@ -190,7 +193,7 @@ fn play_round(shop: &Target, insiders: &Insiders, round: u32) -> Told {
     // What was offered and nobody took can be had.
     if let Some(seat) = check_alternatives(&winners, &losers).pop_first() {
         let late = insiders.fan(ROUNDS * FANS + round);
-        let held = late.reserve(shop, &json!({ "seat_ids": [seat] })).unwrap();
+        let (_, held) = late.reserve(shop, &named(json!({ "seat_ids": [seat] })));
         late.release(shop, &held.expect(201));
     }
     pay(shop, &winners)

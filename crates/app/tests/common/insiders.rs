@@ -1,7 +1,8 @@
 //! Fans who are inside already, for tests of the shop alone: their access tokens
 //! are signed with the deployment's own keys, without a walk through the line.
 
-use std::time::Duration;
+use std::io;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use usher_base::signing::SigningKeys;
@@ -11,9 +12,11 @@ use uuid::Uuid;
 
 use super::fan::{payment, text};
 use super::http::{Answer, Target};
+use super::wait_for;
 
 /// `public_url` as it is by default: who signs.
 const ISSUER: &str = "http://127.0.0.1:8080";
+const PATIENCE: Duration = Duration::from_secs(20);
 const INSIDE_FOR: Duration = Duration::from_secs(3_600);
 
 pub struct Insiders {
@@ -56,23 +59,49 @@ impl Insiders {
 }
 
 impl Insider {
-    /// Asks for a hold; `wish` says of what.
-    pub fn reserve(&self, shop: &Target, wish: &Value) -> std::io::Result<Answer> {
+    /// Asks for a hold, once; `wish` says of what.
+    pub fn try_reserve(&self, shop: &Target, wish: &Value) -> io::Result<Answer> {
         let path = format!("/api/v1/events/{}/reservations", self.event);
-        let mut form = wish.clone();
-        form["client_reservation_id"] = json!(Uuid::new_v4().to_string());
-        shop.call("POST", &path, Some(&self.token), Some(&form))
+        shop.call("POST", &path, Some(&self.token), Some(wish))
+    }
+
+    /// Asks again while the shop has too much to do; also says when it asked last.
+    pub fn reserve(&self, shop: &Target, wish: &Value) -> (Instant, Answer) {
+        wait_for(PATIENCE, "a hold is decided", || {
+            let asked = Instant::now();
+            let answer = self.try_reserve(shop, wish).unwrap();
+            (answer.status != 503).then_some((asked, answer))
+        })
     }
 
     pub fn release(&self, shop: &Target, held: &Value) {
         let path = format!("/api/v1/reservations/{}", text(held, "reservation_id"));
-        let answer = shop.call("DELETE", &path, Some(&self.token), None);
-        answer.unwrap().expect(200);
+        let released = || {
+            let answer = shop.call("DELETE", &path, Some(&self.token), None);
+            (answer.unwrap().status == 200).then_some(())
+        };
+        wait_for(PATIENCE, "the hold is given back", released);
     }
 
-    pub fn commit(&self, shop: &Target, held: &Value) -> std::io::Result<Answer> {
+    /// Pays, once.
+    pub fn try_commit(&self, shop: &Target, held: &Value, payment: &Value) -> io::Result<Answer> {
         let id = text(held, "reservation_id");
         let path = format!("/api/v1/reservations/{id}/commit");
-        shop.call("POST", &path, Some(&self.token), Some(&payment()))
+        shop.call("POST", &path, Some(&self.token), Some(payment))
     }
+
+    /// Pays, and asks again while the shop has too much to do.
+    pub fn commit(&self, shop: &Target, held: &Value) -> Answer {
+        let payment = payment();
+        wait_for(PATIENCE, "a payment is decided", || {
+            let answer = self.try_commit(shop, held, &payment).unwrap();
+            (answer.status != 503).then_some(answer)
+        })
+    }
+}
+
+/// A wish under a name of its own, so that it can be repeated.
+pub fn named(mut wish: Value) -> Value {
+    wish["client_reservation_id"] = json!(Uuid::new_v4().to_string());
+    wish
 }
