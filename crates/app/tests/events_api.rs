@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use common::fan::{Fan, payment};
@@ -110,6 +112,26 @@ impl House {
     }
 }
 
+/// As a PNG, to the holder of the order's token only.
+fn shows_its_ticket(target: &Target, order: &Value) {
+    let svg = order["tickets"][0]["qr_url"].as_str().unwrap();
+    let path = svg.replace("qr.svg", "qr.png");
+    assert_eq!(target.get(&path, None).unwrap().status, 401);
+    let token = order["order_token"].as_str().unwrap();
+    let mut stream = TcpStream::connect(target.0).unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
+         connection: close\r\n\r\n",
+        target.0
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let text = String::from_utf8_lossy(&answer);
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("image/png"));
+    assert!(answer.windows(8).any(|bytes| bytes == b"\x89PNG\r\n\x1a\n"));
+}
+
 #[tokio::test]
 async fn what_is_sold_and_held_is_protected_from_changes() {
     let house = House::start().await;
@@ -119,6 +141,7 @@ async fn what_is_sold_and_held_is_protected_from_changes() {
     let held = fan.hold(&house.target());
     let order = fan.commit(&house.target(), &held, &payment());
     assert_eq!(order["status"], "confirmed");
+    shows_its_ticket(&house.target(), &order);
 
     let tier = |capacity: u32| {
         json!({ "tiers": [{ "code": "standing", "name": "Standing", "capacity": capacity,

@@ -20,7 +20,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    admin, draw, events, health, openapi, orders, queue, reservations, seatmap, stream, webhooks,
+    admin, draw, events, health, openapi, orders, queue, reservations, seatmap, stream, tickets,
+    webhooks,
 };
 use crate::cross_site;
 use crate::error::ApiError;
@@ -111,7 +112,8 @@ fn catalog_and_shop(edge: &Arc<Edge>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(orders::commit))
         .routes(routes!(orders::show))
         .routes(routes!(orders::cancel))
-        .routes(routes!(orders::qr))
+        .routes(routes!(tickets::svg))
+        .routes(routes!(tickets::png))
         .routes(routes!(draw::own_proof))
         .routes(routes!(draw::record))
         .route_layer(middleware::from_fn_with_state(

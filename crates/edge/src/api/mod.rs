@@ -10,4 +10,5 @@ pub mod queue;
 pub mod reservations;
 pub mod seatmap;
 pub mod stream;
+pub mod tickets;
 pub mod webhooks;

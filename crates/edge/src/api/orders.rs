@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,8 +14,8 @@ use usher_booking::orders::{
     CancelError, CommitError, CommitOutcome, CommitRequest, Order, OrderClaims, OrderNumber,
     OrderState, Receipt, order_token, verify_order_token,
 };
-use usher_booking::tickets::{self, TicketClaim, TicketNumber};
-use utoipa::{IntoParams, ToSchema};
+use usher_booking::tickets::TicketNumber;
+use utoipa::ToSchema;
 
 use crate::allowances::Doing;
 use crate::api::openapi::Refusal;
@@ -330,7 +330,7 @@ pub fn order_number(text: &str) -> ApiResult<OrderNumber> {
     text.parse().map_err(|_| ApiError::not_found("order"))
 }
 
-fn orders_unavailable(error: impl std::fmt::Display) -> ApiError {
+pub fn orders_unavailable(error: impl std::fmt::Display) -> ApiError {
     tracing::error!(%error, "an order cannot be read");
     let message = "Orders cannot be read right now; yours is safe. Try again in a few seconds.";
     ApiError::unavailable(
@@ -436,52 +436,4 @@ fn cancel_refusal(error: CancelError) -> ApiError {
         CancelError::NotPaid => ApiError::new(StatusCode::CONFLICT, "not_paid", message),
         CancelError::Database(error) => orders_unavailable(error),
     }
-}
-
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct QrQuery {
-    order: String,
-}
-
-/// The ticket's code as a picture, for who may see the order.
-#[utoipa::path(
-    get,
-    operation_id = "orders_qr",
-    path = "/api/v1/tickets/{number}/qr.svg",
-    tag = "orders",
-    params(("number" = String, Path, description = "A ticket's number"), QrQuery),
-    responses((status = 200, description = "An SVG", body = String), (status = "default", description = "Refused", body = Refusal)),
-    security(("bearer" = [])),
-)]
-pub async fn qr(
-    State(edge): State<Arc<Edge>>,
-    Path(number): Path<String>,
-    axum::extract::Query(query): axum::extract::Query<QrQuery>,
-    headers: HeaderMap,
-) -> ApiResult<Response> {
-    let claims = edge.order_claims(&headers, &order_number(&query.order)?)?;
-    let number: TicketNumber = number.parse().map_err(|_| ApiError::not_found("ticket"))?;
-    let ticket = edge
-        .desk()?
-        .orders
-        .ticket(&number)
-        .await
-        .map_err(orders_unavailable)?;
-    let ticket = ticket.filter(|ticket| ticket.order == claims.order);
-    let ticket = ticket.ok_or_else(|| ApiError::not_found("ticket"))?;
-    let code = TicketClaim {
-        event: ticket.event,
-        number,
-    }
-    .sign(&edge.keys);
-    let svg = tickets::svg(&code).map_err(ApiError::internal)?;
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("image/svg+xml")),
-        (
-            CACHE_CONTROL,
-            HeaderValue::from_static("private, max-age=3600"),
-        ),
-    ];
-    Ok((headers, svg).into_response())
 }
