@@ -92,16 +92,18 @@ fn policy() -> impl Strategy<Value = Policy> {
         rate(),
         prop::option::of(0..5_000_u64),
         rate(),
+        prop::option::of(odd_number()),
         any::<bool>(),
     )
         .prop_map(
-            |(mode, rate, min, max, max_inside, target, dry_run)| Policy {
+            |(mode, rate, min, max, max_inside, target, stock_caution, dry_run)| Policy {
                 mode,
                 rate_per_minute: rate,
                 min_rate_per_minute: min,
                 max_rate_per_minute: max,
                 max_inside,
                 target_p99_ms: target,
+                stock_caution,
                 expires_at_ms: None,
                 dry_run,
             },

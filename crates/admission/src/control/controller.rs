@@ -138,6 +138,14 @@ impl Controller {
             .unwrap_or(self.tuning.target_p99_ms)
     }
 
+    /// A policy that came from elsewhere than validation cannot undo the rule.
+    fn caution(&self, policy: &Policy) -> f64 {
+        policy
+            .stock_caution
+            .filter(|z| z.is_finite())
+            .unwrap_or(self.tuning.stock_z)
+    }
+
     fn observe_room(&mut self, now_ms: u64, dt_s: f64, room: &Room) {
         self.claims
             .observe(now_ms, dt_s, room.released, &room.claims);
@@ -268,7 +276,11 @@ impl Controller {
             }
         }
         if let Some(stock) = &room.stock {
-            let places = self.places(self.stock.places(now_ms, stock, pending, &self.tuning));
+            let places =
+                self.places(
+                    self.stock
+                        .places(now_ms, stock, pending, self.caution(policy)),
+                );
             if places < release || stock.free_seats == 0 {
                 let sold_out = stock.free_seats == 0;
                 clause = if sold_out {

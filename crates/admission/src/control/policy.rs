@@ -31,7 +31,10 @@ pub struct Policy {
     pub max_inside: Option<u64>,
     /// Target for p99 in ms instead of the tuned one.
     pub target_p99_ms: Option<f64>,
-    /// When mode and rates end, in Unix ms. Cap, target and dry run are standing settings and stay.
+    /// Caution towards the last seats (z) instead of the tuned one: higher lets fewer people try
+    /// for them, negative more than they are likely to serve.
+    pub stock_caution: Option<f64>,
+    /// When mode and rates end, in Unix ms. Cap, target, caution and dry run are standing settings and stay.
     pub expires_at_ms: Option<u64>,
     /// Auto only shows what it would do and lets nobody in.
     pub dry_run: bool,
@@ -49,6 +52,9 @@ pub enum PolicyError {
     /// The target is no latency.
     #[error("target_p99_ms must be a number from 10 to 60000.")]
     Target,
+    /// The caution is none.
+    #[error("stock_caution must be a number from -3 to 3.")]
+    Caution,
     /// min > max.
     #[error("min_rate_per_minute is above max_rate_per_minute: lower one or raise the other.")]
     Crossed,
@@ -75,6 +81,12 @@ impl Policy {
         {
             return Err(PolicyError::Target);
         }
+        if self
+            .stock_caution
+            .is_some_and(|z| !(-3.0..=3.0).contains(&z))
+        {
+            return Err(PolicyError::Caution);
+        }
         if self.mode == Mode::Manual && self.rate_per_minute.is_none() {
             return Err(PolicyError::RateMissing);
         }
@@ -93,6 +105,7 @@ impl Policy {
         Self {
             max_inside: self.max_inside,
             target_p99_ms: self.target_p99_ms,
+            stock_caution: self.stock_caution,
             dry_run: self.dry_run,
             ..Self::default()
         }

@@ -43,7 +43,7 @@ impl StockRule {
 
     /// People who may still come in, beside those inside who have not decided and the `pending` on their way. While
     /// a seat is free and nobody else is after it, one: the rule alone would never let anybody in for the last seats.
-    pub fn places(&self, now_ms: u64, stock: &Stock, pending: f64, tuning: &Tuning) -> f64 {
+    pub fn places(&self, now_ms: u64, stock: &Stock, pending: f64, z: f64) -> f64 {
         if stock.free_seats == 0 {
             return 0.0;
         }
@@ -53,7 +53,7 @@ impl StockRule {
             1.0
         };
         let orders = stock.free_seats as f64 / seats_per_order;
-        let allowed = largest_crowd(orders, self.hold_share(), tuning.stock_z).max(1.0);
+        let allowed = largest_crowd(orders, self.hold_share(), z).max(1.0);
         (allowed - self.holds.undecided(now_ms) - pending).max(0.0)
     }
 }
@@ -70,6 +70,8 @@ fn largest_crowd(orders: f64, hold_share: f64, z: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::control::AgeCount;
+
+    const Z: f64 = 1.0;
 
     fn stock(free_seats: u64) -> Stock {
         Stock {
@@ -92,10 +94,10 @@ mod tests {
     fn the_door_closes_at_nothing_opens_for_one_and_reopens() {
         let tuning = Tuning::default();
         let rule = StockRule::new(&tuning);
-        assert_eq!(rule.places(0, &stock(0), 0.0, &tuning), 0.0);
-        assert_eq!(rule.places(0, &stock(1), 0.0, &tuning), 1.0);
-        assert_eq!(rule.places(0, &stock(1), 1.0, &tuning), 0.0);
-        assert!(rule.places(0, &stock(500), 0.0, &tuning) > 150.0);
+        assert_eq!(rule.places(0, &stock(0), 0.0, Z), 0.0);
+        assert_eq!(rule.places(0, &stock(1), 0.0, Z), 1.0);
+        assert_eq!(rule.places(0, &stock(1), 1.0, Z), 0.0);
+        assert!(rule.places(0, &stock(500), 0.0, Z) > 150.0);
     }
 
     #[test]
@@ -107,11 +109,11 @@ mod tests {
             ..Room::default()
         };
         rule.observe(1_000, 1.0, &claims(40), &stock(50));
-        assert_eq!(rule.places(1_000, &stock(50), 0.0, &tuning), 0.0);
+        assert_eq!(rule.places(1_000, &stock(50), 0.0, Z), 0.0);
         for s in 2..400 {
             rule.observe(s * 1_000, 1.0, &claims(0), &stock(50));
         }
-        assert!(rule.places(400_000, &stock(50), 0.0, &tuning) > 15.0);
+        assert!(rule.places(400_000, &stock(50), 0.0, Z) > 15.0);
     }
 
     #[test]

@@ -50,6 +50,54 @@ async fn every_change_is_in_force_and_in_the_audit_log() {
 }
 
 #[tokio::test]
+async fn caution_is_the_operators_and_lets_more_or_fewer_try_for_the_last_seats() {
+    let mut came = Vec::new();
+    for caution in [2.0, -2.0] {
+        let venue = Venue::open().await;
+        venue.crowd(60).await;
+        venue.stock(40, 0, 100).await;
+        let policy = Policy {
+            stock_caution: Some(caution),
+            ..manual(FAST)
+        };
+        venue.put(policy).await;
+        let leader = venue.lead().await;
+        venue.until_released(1).await;
+        venue.seconds(2).await;
+        came.push(venue.released().await);
+        leader.stop().await;
+    }
+    // 20 orders are left, and four of five who come in are believed to hold.
+    println!("let in for 40 seats, cautious and bold: {came:?}");
+    assert!(came[0] + 5 < came[1], "{came:?}");
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_what_auto_would_do_and_lets_nobody_in() {
+    let mut venue = Venue::open().await;
+    venue.crowd(20).await;
+    let policy = Policy {
+        dry_run: true,
+        ..Policy::default()
+    };
+    venue.put(policy).await;
+    let leader = venue.lead().await;
+    let signals = venue.report_signals(50.0);
+    let shows = || async {
+        let status = venue.status().await;
+        status.is_some_and(|status| status.decision.auto.rate_per_s > 1.0)
+    };
+    until("what auto would do", shows).await;
+    let status = venue.status().await.unwrap();
+    assert_eq!(status.clause, usher_admission::control::Clause::DryRun);
+    assert_eq!((status.rate_per_minute, status.released_total), (0.0, 0));
+    venue.seconds(2).await;
+    assert_eq!(venue.released().await, 0);
+    signals.abort();
+    leader.stop().await;
+}
+
+#[tokio::test]
 async fn an_invalid_policy_changes_nothing() {
     let venue = Venue::open().await;
     let policy = Policy {

@@ -35,6 +35,9 @@ pub struct AdmissionForm {
     pub max_inside: Option<u64>,
     #[serde(default)]
     pub target_p99_ms: Option<f64>,
+    /// From -3 to 3: higher lets fewer people try for the last seats (1 by default)
+    #[serde(default)]
+    pub stock_caution: Option<f64>,
     /// When mode and rates end by themselves and auto returns
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -54,6 +57,7 @@ impl From<Policy> for AdmissionForm {
             max_rate_per_minute: policy.max_rate_per_minute,
             max_inside: policy.max_inside,
             target_p99_ms: policy.target_p99_ms,
+            stock_caution: policy.stock_caution,
             expires_at: expires_at.map(Timestamp::from_millis),
             dry_run: policy.dry_run,
         }
@@ -69,6 +73,7 @@ impl From<AdmissionForm> for Policy {
             max_rate_per_minute: form.max_rate_per_minute,
             max_inside: form.max_inside,
             target_p99_ms: form.target_p99_ms,
+            stock_caution: form.stock_caution,
             expires_at_ms: form
                 .expires_at
                 .and_then(|at| u64::try_from(at.millis()).ok()),
