@@ -74,7 +74,13 @@ async fn discover(live: &Arc<Live>, options: &Arc<LiveOptions>, shutdown: &Cance
         };
         let started = Arc::new(LiveEvent::start(&options.line, *event, outline));
         live.insert(Arc::clone(&started));
-        tokio::spawn(tick_event(started, Arc::clone(options), shutdown.clone()));
+        let ticking = tick_event(
+            started,
+            Arc::clone(live),
+            Arc::clone(options),
+            shutdown.clone(),
+        );
+        tokio::spawn(ticking);
     }
     for gone in live
         .all()
@@ -85,7 +91,13 @@ async fn discover(live: &Arc<Live>, options: &Arc<LiveOptions>, shutdown: &Cance
     }
 }
 
-async fn tick_event(event: Arc<LiveEvent>, options: Arc<LiveOptions>, shutdown: CancellationToken) {
+/// Until the event is no longer listed, or listed anew.
+async fn tick_event(
+    event: Arc<LiveEvent>,
+    live: Arc<Live>,
+    options: Arc<LiveOptions>,
+    shutdown: CancellationToken,
+) {
     let hinted = Arc::new(Notify::new());
     let listener = listen(event.id, options.hints.subscribe(), Arc::clone(&hinted));
     let listener = tokio::spawn(listener);
@@ -98,6 +110,10 @@ async fn tick_event(event: Arc<LiveEvent>, options: Arc<LiveOptions>, shutdown: 
             () = hinted.notified() => false,
             () = shutdown.cancelled() => break,
         };
+        let listed = live.event(event.id);
+        if !listed.is_some_and(|listed| Arc::ptr_eq(&listed, &event)) {
+            break;
+        }
         let began = Instant::now();
         read(&event, &options).await;
         if is_tick {
@@ -111,6 +127,7 @@ async fn tick_event(event: Arc<LiveEvent>, options: Arc<LiveOptions>, shutdown: 
         tokio::time::sleep_until(began + LEAST_BETWEEN_READS).await;
     }
     listener.abort();
+    metrics::gauge!("usher_edge_present", "event" => event.id.to_string()).set(0.0);
 }
 
 /// Turns hints about this event into one pending wake-up.
