@@ -83,15 +83,10 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         }
         if role.leads() {
             let stop = life.draining.clone();
-            let beacons = BeaconWatch {
-                store: LineStore::new(pool.clone()),
-                servers: config.drand_servers.clone(),
-                fetcher: Fetcher::new(),
-            };
-            tasks.spawn(beacons.run(stop.clone()));
-            let leader = Leader::new(line.clone(), pool, Arc::clone(&clock), stop.clone())
+            let leader = Leader::new(line.clone(), pool.clone(), Arc::clone(&clock), stop.clone())
                 .with_draws(Arc::clone(&keys));
-            tasks.spawn(Arc::new(leader).run(stop));
+            tasks.spawn(Arc::new(leader).run(stop.clone()));
+            tasks.spawn(beacons(config, pool).run(stop));
         }
         events = Some(whole);
     } else {
@@ -151,6 +146,14 @@ fn run_booking(
     };
     let gate = Arc::clone(&desk.load.gate);
     signals::run(tasks, source, gate, &life.closing);
+}
+
+fn beacons(config: &Config, pool: PgPool) -> BeaconWatch {
+    BeaconWatch {
+        store: LineStore::new(pool),
+        servers: config.drand_servers.clone(),
+        fetcher: Fetcher::new(),
+    }
 }
 
 fn edge_settings(config: &Config) -> anyhow::Result<EdgeSettings> {

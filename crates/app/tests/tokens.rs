@@ -109,3 +109,51 @@ async fn each_wrong_token_has_its_own_code_and_a_right_one_its_story() {
     assert!(story["let_in"][0]["reason"].is_object(), "{story}");
     assert_eq!(usher.target().get(&path, None).unwrap().status, 401);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moved_place_answers_to_its_new_device_only() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let settings = settings(&sandbox, &signing_keys());
+    let event = import_event(&settings);
+    let usher = Usher::serve("all", &settings);
+    wait_for_page(&usher, &event);
+    set_rate(&usher.target(), &event, None);
+    let mut fan = wait_for(Duration::from_secs(10), "a fan who waits", || {
+        let fan = Fan::join(&usher.target(), &event);
+        let place = fan.place(&usher.target())?;
+        (place["standing"] == "waiting").then_some(fan)
+    });
+    let number = fan.place(&usher.target()).unwrap()["number"].clone();
+    let queue = format!("/api/v1/events/{event}/queue");
+    let post = |path: &str, token: Option<&str>, body: Option<&serde_json::Value>| {
+        let path = format!("{queue}{path}");
+        usher.target().call("POST", &path, token, body).unwrap()
+    };
+    assert_eq!(post("/transfer", None, None).status, 401);
+    let offered = post("/transfer", Some(&fan.queue_token), None).expect(200);
+    let form = serde_json::json!({ "code": offered["code"] });
+    let moved = post("/transfer/take", None, Some(&form)).expect(200);
+    let again = post("/transfer/take", None, Some(&form)).expect(401);
+    assert_eq!(again["error"], "token_replaced");
+    let old = std::mem::replace(
+        &mut fan.queue_token,
+        moved["queue_token"].as_str().unwrap().to_owned(),
+    );
+    assert_eq!(fan.place(&usher.target()).unwrap()["number"], number);
+    for path in ["", "/claim", "/transfer"] {
+        let refused = post(path, Some(&old), None).expect(401);
+        assert_eq!(refused["error"], "token_replaced", "{path}");
+    }
+    wait_for(Duration::from_secs(5), "the old device is told", || {
+        let answer = usher.target().get(&queue, Some(&old)).unwrap();
+        (answer.status == 401).then(|| assert_eq!(answer.json()["error"], "token_replaced"))
+    });
+    let wrong = post(
+        "/transfer/take",
+        None,
+        Some(&serde_json::json!({ "code": old })),
+    );
+    assert_eq!(wrong.expect(401)["error"], "token_wrong_type");
+    let log = usher.log();
+    assert!(!log.contains(offered["code"].as_str().unwrap()));
+}

@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 
 use crate::api::{
     admin, draw, events, health, openapi, orders, queue, reservations, seatmap, stream, tickets,
-    webhooks,
+    transfer, webhooks,
 };
 use crate::cross_site;
 use crate::error::ApiError;
@@ -70,6 +70,11 @@ fn pages_of_fans() -> Router<Arc<Edge>> {
         .route("/e/{event}/queue", get(views::queue::show))
         .route("/e/{event}/claim", post(views::queue::claim))
         .route("/e/{event}/leave", post(views::queue::leave))
+        .route("/e/{event}/move", post(views::moving::offer))
+        .route(
+            "/e/{event}/here",
+            get(views::moving::ask).post(views::moving::take),
+        )
         .route("/e/{event}/seats", get(views::shop::seats))
         .route(
             "/e/{event}/checkout/{reservation}",
@@ -95,6 +100,8 @@ fn line() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(queue::claim))
         .routes(routes!(stream::open))
         .routes(routes!(stream::events))
+        .routes(routes!(transfer::offer))
+        .routes(routes!(transfer::take))
         .routes(routes!(draw::show))
         .routes(routes!(draw::own_receipt))
 }

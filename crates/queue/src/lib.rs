@@ -39,4 +39,7 @@ pub use place::{EndReason, Place, Session, SessionId};
 pub use presence::{MAX_GRACE_MINUTES, Presence};
 pub use scripts::SCRIPTS;
 pub use state::{EventState, LaneDoor, Totals};
-pub use token::{ACCESS_TYP, AccessClaims, QUEUE_TOKEN_LIFETIME, QUEUE_TYP, QueueClaims};
+pub use token::{
+    ACCESS_TYP, AccessClaims, QUEUE_TOKEN_LIFETIME, QUEUE_TYP, QueueClaims, TRANSFER_LIFETIME,
+    TransferGrant,
+};

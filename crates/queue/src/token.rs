@@ -13,6 +13,9 @@ use crate::place::{Session, SessionId};
 
 pub const QUEUE_TYP: &str = "queue";
 pub const ACCESS_TYP: &str = "access";
+const TRANSFER_TYP: &str = "transfer";
+/// Long enough to find the other device and scan a picture.
+pub const TRANSFER_LIFETIME: Duration = Duration::from_secs(120);
 /// A place may have to outlast days of gathering.
 pub const QUEUE_TOKEN_LIFETIME: Duration = Duration::from_secs(14 * 24 * 3600);
 
@@ -57,6 +60,35 @@ impl QueueClaims {
         now: Timestamp,
     ) -> Result<Self, TokenError> {
         for_event(event, QUEUE_TYP, |of| keys.verify_token(token, of, now))
+    }
+}
+
+/// Moves a place to another device. It works once, because using it raises the
+/// generation that it was made for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferGrant(pub QueueClaims);
+
+impl TransferGrant {
+    pub fn issue(
+        &self,
+        keys: &SigningKeys,
+        event: EventId,
+        now: Timestamp,
+        rng: &mut impl Rng,
+    ) -> String {
+        let until = now.plus(TRANSFER_LIFETIME);
+        for_event(event, TRANSFER_TYP, |to| {
+            keys.sign_token(to, self, now, until, rng)
+        })
+    }
+
+    pub fn verify(
+        keys: &SigningKeys,
+        event: EventId,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<Self, TokenError> {
+        for_event(event, TRANSFER_TYP, |of| keys.verify_token(code, of, now))
     }
 }
 

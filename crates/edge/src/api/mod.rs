@@ -11,4 +11,5 @@ pub mod reservations;
 pub mod seatmap;
 pub mod stream;
 pub mod tickets;
+pub mod transfer;
 pub mod webhooks;

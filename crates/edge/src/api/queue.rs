@@ -17,8 +17,8 @@ use usher_queue::{
 use utoipa::ToSchema;
 
 use crate::answers::{JoinAnswer, PlaceAnswer};
-use crate::api::draw;
 use crate::api::openapi::Refusal;
+use crate::api::{draw, transfer};
 use crate::body::JsonBody;
 use crate::cookies;
 use crate::error::{ApiError, ApiResult};
@@ -294,6 +294,7 @@ pub async fn leave(
 }
 
 pub async fn leave_line(edge: &Edge, event: EventId, claims: &QueueClaims) -> ApiResult<bool> {
+    transfer::still_here(edge, event, claims).await?;
     let departed = edge.line.leave(event, &claims.lane, claims.sub).await?;
     Ok(departed.is_some())
 }
@@ -330,6 +331,7 @@ pub async fn claim_turn(
     event: EventId,
     claims: &QueueClaims,
 ) -> ApiResult<(ClaimAnswer, HeaderValue)> {
+    transfer::still_here(edge, event, claims).await?;
     let session = edge
         .line
         .claim(event, claims.sub)

@@ -12,6 +12,7 @@ mod console;
 mod event;
 mod events;
 mod model;
+mod moving;
 mod notice;
 mod order;
 mod queue;
@@ -27,6 +28,7 @@ pub use events::{EventCard, EventsPage};
 pub use model::{
     Availability, EventHead, LineItem, LineOrder, Moment, Money, Phase, PriceRange, WaitInterval,
 };
+pub use moving::{HerePage, MovePage};
 pub use notice::{AwayPage, ErrorPage};
 pub use order::{OrderPage, OrderStatus, TicketView};
 pub use queue::{Place, QueuePage, SlipReason, Standing};

@@ -3,6 +3,7 @@
 
 pub mod console;
 pub mod event;
+pub mod moving;
 pub mod queue;
 pub mod shop;
 

@@ -141,6 +141,28 @@ test(
   120_000,
 );
 
+test('a place moves to another device, and the old one lets go', async () => {
+  await demo.operate('PUT', '/admission', { mode: 'paused' });
+  const old = await visitor();
+  await joinLine(old.page);
+  const number = await old.page.locator('[data-ref="number"]').innerText();
+  await old.page.getByRole('button', { name: 'Move my place' }).click();
+  await old.page.getByRole('img', { name: /QR code/ }).waitFor();
+  await expectAccessible(old.page, 'move');
+  const link = await old.page.locator('code').textContent();
+  await old.page.getByRole('link', { name: 'Back to your place' }).click();
+  await old.page.locator('[data-ref="ahead"]').waitFor();
+
+  const fresh = await visitor();
+  await fresh.page.goto(link ?? '');
+  await expectAccessible(fresh.page, 'here');
+  await fresh.page.getByRole('button', { name: 'Continue here' }).click();
+  await fresh.page.waitForURL(/\/queue$/);
+  expect(await fresh.page.locator('[data-ref="number"]').innerText()).toBe(number);
+  await old.page.getByRole('heading', { name: 'You are not in this line' }).waitFor();
+  expect([...old.problems, ...fresh.problems]).toEqual([]);
+}, 120_000);
+
 test('an operator signs in, pauses, sets a rate and writes to the line', async () => {
   const { page, problems } = await visitor();
   await page.goto(demo.ready.console_url);

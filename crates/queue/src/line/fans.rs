@@ -143,6 +143,14 @@ impl Line {
         }
     }
 
+    /// How often the fan's place moved to another device.
+    pub async fn generation(&self, event: EventId, fan: FanId) -> Read<u32> {
+        let mut get = redis::cmd("HGET");
+        get.arg(keys::gens(event)).arg(raw(&fan));
+        let generation: Option<u32> = self.redis.command(get).await?;
+        Ok(generation.unwrap_or(0))
+    }
+
     /// Raises the generation of the fan's place for a new device; returns it.
     pub async fn transfer(
         &self,
