@@ -15,6 +15,10 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("admission", &["queue", "base"]),
     ("edge", &["admission", "booking", "queue", "base"]),
     (
+        "bench",
+        &["booking", "queue", "sandbox", "rehearsal", "base"],
+    ),
+    (
         "app",
         &[
             "edge",
@@ -30,15 +34,18 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
 
 /// Crates from outside that only some of ours may use.
 const CONFINED: &[(&str, &[&str])] = &[
-    ("axum", &["edge", "app"]),
+    ("axum", &["edge", "app", "bench"]),
     ("axum-extra", &["edge", "app"]),
     ("tower", &["edge", "app"]),
     ("tower-http", &["edge", "app"]),
     ("tower_governor", &["edge", "app"]),
-    ("sqlx", &["queue", "admission", "booking", "sandbox", "app"]),
+    (
+        "sqlx",
+        &["queue", "admission", "booking", "sandbox", "app", "bench"],
+    ),
     ("fred", &["base"]),
     ("jsonwebtoken", &["base"]),
-    ("clap", &["app", "rehearsal"]),
+    ("clap", &["app", "rehearsal", "bench"]),
 ];
 
 /// Pure modules: everything below these paths is given time, randomness and

@@ -4,13 +4,12 @@
 
 mod api;
 pub mod args;
-pub mod bench;
 mod children;
 mod clock;
 mod crowd;
 pub mod curve;
 mod fan;
-mod guard;
+pub mod guard;
 pub mod http;
 pub mod objectives;
 pub mod plan;

@@ -1,10 +1,10 @@
 //! `/console`: operators sign in, choose an event and steer it.
 
 use askama::Template;
-use serde::Serialize;
 
 use super::assets::{self, Entry};
 use super::model::{EventHead, Moment, Phase};
+use crate::api::admin::admission::AdmissionForm;
 
 /// `/console` for a visitor who has not signed in.
 #[derive(Debug, Clone, Template)]
@@ -28,24 +28,14 @@ pub struct ConsolePage {
     pub events: Vec<ConsoleEvent>,
 }
 
-/// The settings of admission, as `GET /api/v1/admin/events/{id}/admission` tells them.
-#[derive(Debug, Clone, Serialize)]
-pub struct AdmissionSettings {
-    /// `auto`, `manual` or `paused`.
-    pub mode: String,
-    pub rate_per_minute: Option<f64>,
-    pub min_rate_per_minute: Option<f64>,
-    pub max_rate_per_minute: Option<f64>,
-    pub max_inside: Option<u64>,
-}
-
 /// `/console/e/{id}`: live numbers and the controls of one event.
 #[derive(Debug, Clone, Template)]
 #[template(path = "console_event.html")]
 pub struct ControlPage {
     pub head: EventHead,
     pub phase: Phase,
-    pub settings: AdmissionSettings,
+    /// All of them, so that applying one keeps the others.
+    pub settings: AdmissionForm,
     /// The message the line sees now.
     pub message: Option<String>,
     /// Roles that may only look get no controls.

@@ -22,7 +22,7 @@ mod wording;
 
 pub use assets::{ASSET_ROUTE, serve_asset};
 pub use checkout::{CheckoutPage, PaymentMethod};
-pub use console::{AdmissionSettings, ConsoleEvent, ConsolePage, ControlPage, SignInPage};
+pub use console::{ConsoleEvent, ConsolePage, ControlPage, SignInPage};
 pub use event::{DrawPublication, EventPage};
 pub use events::{EventCard, EventsPage};
 pub use model::{

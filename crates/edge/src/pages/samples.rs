@@ -3,8 +3,10 @@
 
 use askama::Template;
 use time::macros::datetime;
+use usher_admission::control::{Mode, Policy};
 
 use super::*;
+use crate::api::admin::admission::AdmissionForm;
 
 const NOW: time::OffsetDateTime = datetime!(2026-11-21 18:00:00 UTC);
 
@@ -240,13 +242,14 @@ pub(super) fn control(can_control: bool) -> ControlPage {
     ControlPage {
         head: river(),
         phase: Phase::Open,
-        settings: AdmissionSettings {
-            mode: "auto".to_owned(),
+        settings: AdmissionForm::from(Policy {
+            mode: Mode::Auto,
             rate_per_minute: Some(600.0),
             min_rate_per_minute: Some(60.0),
             max_rate_per_minute: Some(1_200.0),
             max_inside: Some(2_000),
-        },
+            ..Policy::default()
+        }),
         message: Some("We opened a second entrance.".to_owned()),
         can_control,
         now: now(),

@@ -16,7 +16,7 @@ use crate::api::events::phase_of;
 use crate::cookies;
 use crate::error::ApiError;
 use crate::operators::CONSOLE_SECONDS;
-use crate::pages::{self, AdmissionSettings, ConsoleEvent, ConsolePage, ControlPage, SignInPage};
+use crate::pages::{self, ConsoleEvent, ConsolePage, ControlPage, SignInPage};
 use crate::roles;
 use crate::state::Edge;
 
@@ -94,17 +94,10 @@ pub async fn event(
         .await
         .map_err(ApiError::internal)
         .on_page(&headers)?;
-    let settings = AdmissionSettings {
-        mode: crate::api::admin::admission::mode_word(policy.mode).to_owned(),
-        rate_per_minute: policy.rate_per_minute,
-        min_rate_per_minute: policy.min_rate_per_minute,
-        max_rate_per_minute: policy.max_rate_per_minute,
-        max_inside: policy.max_inside,
-    };
     let page = ControlPage {
         head: head(&on_sale),
         phase: shown(view.phase()),
-        settings,
+        settings: policy.into(),
         message: view.board().state.message.clone(),
         can_control: operator.role >= roles::STEERS,
         now: moment(edge.clock.now()),

@@ -154,12 +154,3 @@ fn refusal(error: PolicyChangeError) -> ApiError {
         }
     }
 }
-
-/// The mode as the API spells it.
-pub const fn mode_word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Auto => "auto",
-        Mode::Manual => "manual",
-        Mode::Paused => "paused",
-    }
-}

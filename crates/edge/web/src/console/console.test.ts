@@ -1,6 +1,6 @@
 // Settings are read, checked and said back; history is bounded; phases lead somewhere.
 import { describe, expect, it } from 'vitest';
-import { PHASES, type SaleStatus } from '../lib/api.ts';
+import { type AdmissionSettings, PHASES, type SaleStatus } from '../lib/api.ts';
 import { History } from './history.ts';
 import { stepsFrom } from './phases.ts';
 import { settingsOf, settingsProblem, settingsWords } from './settings.ts';
@@ -11,10 +11,26 @@ function form(fields: Record<string, string>): FormData {
   return data;
 }
 
+const PAUSED: AdmissionSettings = {
+  mode: 'paused',
+  rate_per_minute: null,
+  min_rate_per_minute: null,
+  max_rate_per_minute: null,
+  max_inside: null,
+};
+
 describe('settings', () => {
   const settings = settingsOf(
     form({ mode: 'auto', min_rate_per_minute: '60', max_rate_per_minute: ' ', max_inside: '2000' }),
+    PAUSED,
   );
+
+  it('keep what the form does not show', () => {
+    const known = { ...PAUSED, dry_run: true, target_p99_ms: 250 };
+    const applied = settingsOf(form({ mode: 'auto' }), known);
+    expect(applied).toEqual({ ...known, mode: 'auto' });
+    expect(settingsWords(applied)).toMatch(/^Dry run/);
+  });
 
   it('read an empty field as no limit', () => {
     expect(settings).toEqual({

@@ -16,10 +16,13 @@ const FIGURES = [
 export class Controls {
   readonly #path: string;
   #phase: Phase | null = null;
+  /** As the server last said them, with what the form does not show. */
+  #settings: AdmissionSettings;
 
   constructor(path: string, settings: AdmissionSettings) {
     this.#path = path;
-    this.#prepareAdmission(settings);
+    this.#settings = settings;
+    this.#prepareAdmission();
     this.#prepareMessage();
     ref('phase-no').addEventListener('click', () => this.#ask(null));
   }
@@ -34,9 +37,9 @@ export class Controls {
     );
   }
 
-  #prepareAdmission(settings: AdmissionSettings): void {
+  #prepareAdmission(): void {
     const form = ref<HTMLFormElement>('admission');
-    fill(form, settings);
+    fill(form, this.#settings);
     form.addEventListener('change', () => showFieldsOf(form));
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -45,7 +48,7 @@ export class Controls {
   }
 
   async #applyAdmission(form: HTMLFormElement): Promise<void> {
-    const settings = settingsOf(new FormData(form));
+    const settings = settingsOf(new FormData(form), this.#settings);
     const problem = settingsProblem(settings);
     if (problem) {
       say('admission-answer', problem, false);
@@ -54,7 +57,10 @@ export class Controls {
     const answer = await call<AdmissionSettings>('PUT', `${this.#path}/admission`, {
       body: settings,
     });
-    if (answer.ok) fill(form, answer.body);
+    if (answer.ok) {
+      this.#settings = answer.body;
+      fill(form, answer.body);
+    }
     report('admission-answer', answer, () => (answer.ok ? settingsWords(answer.body) : ''));
   }
 

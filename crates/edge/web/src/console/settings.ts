@@ -5,10 +5,14 @@ import { countWords } from '../lib/wording.ts';
 
 const MODES: readonly AdmissionMode[] = ['auto', 'manual', 'paused'];
 
-/** The settings in a form's data; an empty field is no limit. */
-export function settingsOf(data: FormData): AdmissionSettings {
+/**
+ * The settings in a form's data; an empty field is no limit. What the form does not show,
+ * such as a dry run set over the API, stays as the server last said it.
+ */
+export function settingsOf(data: FormData, known: AdmissionSettings): AdmissionSettings {
   const mode = MODES.find((each) => each === data.get('mode')) ?? 'paused';
   return {
+    ...known,
     mode,
     rate_per_minute: figure(data, 'rate_per_minute'),
     min_rate_per_minute: figure(data, 'min_rate_per_minute'),
@@ -37,7 +41,9 @@ export function settingsWords(settings: AdmissionSettings): string {
     case 'manual':
       return `Manual, ${rate(settings.rate_per_minute ?? 0)} per minute${inside}.`;
     case 'auto':
-      return `Automatic${range(settings)}${inside}.`;
+      return settings.dry_run
+        ? 'Dry run: automatic is only shown, nobody is let in by it.'
+        : `Automatic${range(settings)}${inside}.`;
   }
 }
 

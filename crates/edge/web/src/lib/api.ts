@@ -144,6 +144,8 @@ export interface AdmissionSettings {
   min_rate_per_minute: number | null;
   max_rate_per_minute: number | null;
   max_inside: number | null;
+  /** Auto only shows what it would do. */
+  dry_run?: boolean;
 }
 
 export type AdmissionMode = 'auto' | 'manual' | 'paused';

@@ -1,9 +1,33 @@
 //! How a benchmark is shown: the figure, the ceiling of the same run, and the
-//! ratio of the two, which is what can be compared between machines.
+//! ratio of the two, which is what can be compared between machines and runs.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
+
+/// A ratio that fell below this part of the recorded one is a clear regression;
+/// less is noise on a small machine.
+const REGRESSION: f64 = 0.7;
+
+/// A run: its figures and the machine they are of.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Results {
+    pub version: String,
+    pub cores: usize,
+    pub rows: Vec<Row>,
+}
+
+impl Results {
+    pub fn of_this_machine(rows: Vec<Row>) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            rows,
+        }
+    }
+}
 
 /// One measured figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +78,7 @@ impl Row {
     }
 
     #[must_use]
-    pub fn latency(mut self, spread: &crate::spread::Spread) -> Self {
+    pub fn latency(mut self, spread: &usher_rehearsal::spread::Spread) -> Self {
         let summary = spread.summary();
         self.p50_ms = Some(summary.p50_ms);
         self.p99_ms = Some(summary.p99_ms);
@@ -99,9 +123,52 @@ pub fn render(rows: &[Row]) -> String {
     out
 }
 
+/// Sets the ratios of a new run beside recorded ones; an error names what fell.
+pub fn compare_files(recorded: &Path, new: &Path) -> anyhow::Result<()> {
+    let (recorded, new) = (read(recorded)?, read(new)?);
+    let compared = compare(&recorded.rows, &new.rows);
+    if compared.is_empty() {
+        bail!("the two runs have no measure with a ceiling in common");
+    }
+    let mut fell = Vec::new();
+    for (name, before, now) in compared {
+        println!("{name}: ratio {now:.3}, recorded {before:.3}");
+        if now < before * REGRESSION {
+            fell.push(name);
+        }
+    }
+    if fell.is_empty() {
+        return Ok(());
+    }
+    bail!("clearly slower than recorded: {}", fell.join(", "))
+}
+
+fn read(path: &Path) -> anyhow::Result<Results> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+    serde_json::from_str(&text).with_context(|| format!("{shown} is no run of the benchmarks"))
+}
+
+/// Name, recorded ratio and new ratio of what both runs measured.
+fn compare(recorded: &[Row], new: &[Row]) -> Vec<(String, f64, f64)> {
+    let pairs = recorded.iter().filter_map(|before| {
+        let now = new.iter().find(|now| now.name == before.name)?;
+        Some((before.name.clone(), before.ratio?, now.ratio?))
+    });
+    pairs.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_are_compared_by_their_ratios() {
+        let row = |value| Row::new("joins", value, "1/s").under("empty", 100.0);
+        let alone = Row::new("memory", 5.0, "kB");
+        let compared = compare(&[row(40.0), alone.clone()], &[row(20.0), alone]);
+        assert_eq!(compared, [("joins".to_owned(), 0.4, 0.2)]);
+    }
 
     #[test]
     fn a_figure_stands_beside_its_ceiling() {

@@ -1,0 +1,152 @@
+//! Holds a second and durable paid orders a second. Fans, seats and payments are
+//! each used once, so only what was really sold counts; Postgres is asked after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use usher_base::EventId;
+use usher_queue::Room;
+use usher_rehearsal::http::origin::Origin;
+
+use super::{Scale, all, empty_handler, put};
+use crate::fans::{Fans, Kept, Step};
+use crate::load::{Measured, Pace};
+use crate::stack::Stack;
+use crate::table::Row;
+use crate::{ceilings, pg};
+
+const FANS: u32 = 40_000;
+const SEATS: u32 = 60_000;
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What the fans of this benchmark carry.
+#[derive(Default)]
+struct Carried {
+    queue: Arc<Kept>,
+    access: Arc<Kept>,
+    held: Arc<Kept>,
+}
+
+pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
+    let stack = Stack::start(1).await?;
+    let event = stack.event("bench-sales", SEATS, Room::Off).await?;
+    let bare = stack.event("bench-script", SEATS, Room::Off).await?;
+    let origin = stack.origin().await?;
+    let handler = empty_handler(scale.seconds(5), |origin| {
+        Fans::new(Step::Join, event, origin, u64::MAX)
+    })
+    .await?;
+    let script = ceilings::hold_script(&stack, bare, scale.of(SEATS)).await?;
+    let insert = ceilings::batch_insert(&stack, scale.seconds(5)).await?;
+    let fans = u64::from(scale.of(FANS));
+    let carried = Carried::default();
+    admit(&origin, event, fans, &carried).await?;
+    // Half of the fans at top speed, the other half at half of that.
+    let half = fans / 2;
+    let mut rows = vec![
+        Row::new("hold script bare", script, "1/s").note("EVALSHA, the same client, no HTTP"),
+        Row::new("batched rows bare", insert, "1/s").note("durable, 256 rows a transaction"),
+    ];
+    let (top, calm) = twice(
+        &origin,
+        |first| {
+            Fans::new(Step::Hold, event, &origin, half)
+                .from(first)
+                .needing(&carried.access)
+                .bringing(&carried.held)
+                .with_access(&carried.access)
+        },
+        half,
+    )
+    .await;
+    rows.push(
+        row("holds", &top, &calm)
+            .under("empty handler", handler)
+            .goal(0.25),
+    );
+    let (top, calm) = twice(
+        &origin,
+        |first| {
+            Fans::new(Step::Pay, event, &origin, half)
+                .from(first)
+                .needing(&carried.held)
+                .with_access(&carried.access)
+        },
+        half,
+    )
+    .await;
+    let told = top.with_status(200..201) + calm.with_status(200..201);
+    let paid = pg::paid_orders(&stack.pool, event).await?;
+    let twice_sold = pg::seats_sold_twice(&stack.pool, event).await?;
+    ensure!(twice_sold == 0, "{twice_sold} seats are sold twice");
+    ensure!(
+        u64::try_from(paid)? >= told,
+        "{told} orders were told as confirmed and Postgres has {paid}"
+    );
+    rows.push(
+        row("paid orders, durable", &top, &calm)
+            .under("empty handler", handler)
+            .goal(0.06)
+            .note(&format!(
+                "{}; told {told}, in Postgres {paid}, seats twice 0",
+                both(&top, &calm)
+            )),
+    );
+    Ok(rows)
+}
+
+/// Everybody joins and claims; the room is off, so nobody waits.
+async fn admit(
+    origin: &Origin,
+    event: EventId,
+    count: u64,
+    carried: &Carried,
+) -> anyhow::Result<()> {
+    let join = Fans::new(Step::Join, event, origin, count).bringing(&carried.queue);
+    let joined = all(origin, join).await;
+    let claim = Fans::new(Step::Claim, event, origin, count)
+        .needing(&carried.queue)
+        .bringing(&carried.access);
+    let claimed = all(origin, claim).await;
+    ensure!(
+        carried.access.count() as u64 == count,
+        "of {count} fans {} were let in: joins {:?}, claims {:?}",
+        carried.access.count(),
+        joined.by_status,
+        claimed.by_status
+    );
+    Ok(())
+}
+
+/// At top speed, then with other fans at half of it.
+async fn twice(origin: &Origin, traffic: impl Fn(u64) -> Fans, each: u64) -> (Measured, Measured) {
+    let top = all(origin, traffic(0)).await;
+    let pace = Pace::Open {
+        per_second: top.good_per_second() / 2.0,
+    };
+    let calm = put(origin, pace, Duration::ZERO, LONGEST, traffic(each)).await;
+    (top, calm)
+}
+
+fn row(name: &str, top: &Measured, calm: &Measured) -> Row {
+    Row::new(name, top.good_per_second(), "1/s")
+        .latency(&top.latency)
+        .note(&both(top, calm))
+}
+
+/// What else was answered at the top, because a node turns away what it cannot
+/// bear, and how it went at half of that.
+fn both(top: &Measured, calm: &Measured) -> String {
+    let others = top.latency.count() - top.with_status(200..300) + top.failed;
+    format!("{others} others; {}", at_half(calm))
+}
+
+fn at_half(calm: &Measured) -> String {
+    let summary = calm.latency.summary();
+    let others = calm.latency.count() - calm.with_status(200..300) + calm.failed;
+    format!(
+        "at half load p50 {:.1} ms, p99 {:.1} ms, {others} others",
+        summary.p50_ms, summary.p99_ms
+    )
+}
