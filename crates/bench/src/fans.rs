@@ -11,7 +11,7 @@ use usher_rehearsal::http::request::Request;
 use usher_rehearsal::wire;
 use uuid::Uuid;
 
-use crate::load::Traffic;
+use usher_rehearsal::load::Traffic;
 
 /// What each fan of a load carries from a step to the next, by their number.
 #[derive(Default)]

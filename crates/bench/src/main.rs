@@ -6,7 +6,6 @@
 mod ceilings;
 mod empty;
 mod fans;
-mod load;
 mod pg;
 mod plain;
 mod processes;

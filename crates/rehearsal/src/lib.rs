@@ -11,6 +11,7 @@ pub mod curve;
 mod fan;
 pub mod guard;
 pub mod http;
+pub mod load;
 pub mod objectives;
 pub mod plan;
 mod preflight;

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use stub::{Fault, Stub};
-use usher_rehearsal::bench::load::{Load, Pace, Traffic, load};
 use usher_rehearsal::http::origin::Origin;
 use usher_rehearsal::http::request::Request;
+use usher_rehearsal::load::{Load, Pace, Traffic, load};
 use usher_rehearsal::report::model::Report;
 use usher_rehearsal::{RehearseArgs, Verdict, run};
 

@@ -15,9 +15,9 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use usher_rehearsal::http::origin::Origin;
 
-use crate::load::{Load, Measured, Pace, Traffic, load};
 use crate::processes::Helper;
 use crate::table::{Results, Row, render};
+use usher_rehearsal::load::{Load, Measured, Pace, Traffic, load};
 
 /// Connections that saturate two cores without queueing for long.
 const CONCURRENCY: usize = 128;

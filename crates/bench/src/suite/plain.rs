@@ -6,9 +6,9 @@ use usher_rehearsal::http::request::Request;
 use usher_sandbox::{Postgres, Redis, RedisOptions};
 
 use super::{Scale, all, closed};
-use crate::load::Traffic;
 use crate::processes::Helper;
 use crate::table::Row;
+use usher_rehearsal::load::Traffic;
 
 const WAITING: u32 = 100_000;
 const BUYERS: u32 = 20_000;
@@ -73,7 +73,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let holds = all(&origin, fans(Asks::Hold, BUYERS)).await;
     let orders = all(&origin, fans(Asks::Order, BUYERS)).await;
     server.stop().await;
-    let row = |name: &str, measured: &crate::load::Measured, note: &str| {
+    let row = |name: &str, measured: &usher_rehearsal::load::Measured, note: &str| {
         Row::new(name, measured.good_per_second(), "1/s")
             .latency(&measured.latency)
             .note(note)

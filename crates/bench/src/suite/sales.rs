@@ -11,10 +11,10 @@ use usher_rehearsal::http::origin::Origin;
 
 use super::{Scale, all, empty_handler, put};
 use crate::fans::{Fans, Kept, Step};
-use crate::load::{Measured, Pace};
 use crate::stack::Stack;
 use crate::table::Row;
 use crate::{ceilings, pg};
+use usher_rehearsal::load::{Measured, Pace};
 
 const FANS: u32 = 40_000;
 const SEATS: u32 = 60_000;

@@ -11,11 +11,11 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout};
 
-use usher_rehearsal::http::HttpError;
-use usher_rehearsal::http::connection::Connection;
-use usher_rehearsal::http::origin::Origin;
-use usher_rehearsal::http::pool::connect;
-use usher_rehearsal::spread::Spread;
+use crate::http::HttpError;
+use crate::http::connection::Connection;
+use crate::http::origin::Origin;
+use crate::http::pool::connect;
+use crate::spread::Spread;
 
 /// Longest wait for one answer.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
