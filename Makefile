@@ -27,11 +27,6 @@ BENCH := target/release/usher-bench
 bench: setup-demo pages build-bench ## measure usher on this machine, beside the ceilings of the same run
 	@$(BENCH) run $(ARGS)
 
-.PHONY: bench-check
-bench-check: setup-demo pages build-bench ## a tenth of it, compared with the recorded ratios
-	@$(BENCH) run --quick --out target/bench-check joins reads sales
-	@$(BENCH) compare docs/benchmarks-quick.json target/bench-check/results.json
-
 .PHONY: build-bench
 build-bench:
 	@cargo build --release --locked --bin usher --bin usher-bench
