@@ -2,6 +2,7 @@
 //! hold a seat of their own, pay. A step keeps from its answers what the next
 //! one needs, so that each step can be measured for itself.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -36,6 +37,10 @@ impl Kept {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().flatten().count()
     }
+
+    fn has(&self, fan: u64) -> bool {
+        self.of(fan).is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,44 +54,46 @@ pub enum Step {
     Pay,
 }
 
-/// Fans `first..first + count`, each taking one step once; `Place` goes round.
+/// Some fans, each taking one step once; `Place` goes round.
 pub struct Fans {
-    pub step: Step,
-    pub event: EventId,
-    pub host: String,
-    pub first: u64,
-    pub count: u64,
+    step: Step,
+    event: EventId,
+    host: String,
+    who: Who,
     /// Queue tokens, access tokens or reservations: what this step needs.
-    pub needs: Arc<Kept>,
+    needs: Arc<Kept>,
     /// What this step brings for the next.
-    pub brings: Arc<Kept>,
+    brings: Arc<Kept>,
     /// Access tokens, for `Pay`, whose `needs` are reservations.
-    pub access: Arc<Kept>,
+    access: Arc<Kept>,
+}
+
+enum Who {
+    All(Range<u64>),
+    /// Those whom an earlier step gave what this one needs.
+    Able(Vec<u64>),
 }
 
 impl Fans {
-    pub fn new(step: Step, event: EventId, origin: &Origin, count: u64) -> Self {
+    pub fn new(step: Step, event: EventId, origin: &Origin, who: Range<u64>) -> Self {
         Self {
             step,
             event,
             host: origin.authority(),
-            first: 0,
-            count,
+            who: Who::All(who),
             needs: Arc::default(),
             brings: Arc::default(),
             access: Arc::default(),
         }
     }
 
-    #[must_use]
-    pub fn from(mut self, first: u64) -> Self {
-        self.first = first;
-        self
-    }
-
+    /// Leaves out who lacks it: a request that cannot be made ends a load.
     #[must_use]
     pub fn needing(mut self, kept: &Arc<Kept>) -> Self {
         self.needs = Arc::clone(kept);
+        if let Who::All(fans) = self.who {
+            self.who = Who::Able(fans.filter(|fan| kept.has(*fan)).collect());
+        }
         self
     }
 
@@ -103,10 +110,16 @@ impl Fans {
     }
 
     fn fan(&self, sequence: u64) -> Option<u64> {
-        if self.step == Step::Place {
-            return Some(self.first + sequence % self.count.max(1));
+        match &self.who {
+            Who::All(fans) => Some(fans.start + sequence).filter(|fan| fans.contains(fan)),
+            Who::Able(fans) => {
+                let sequence = match self.step {
+                    Step::Place => sequence.checked_rem(fans.len() as u64)?,
+                    _ => sequence,
+                };
+                fans.get(usize::try_from(sequence).ok()?).copied()
+            }
         }
-        (sequence < self.count).then_some(self.first + sequence)
     }
 
     /// Method, path, bearer and body of a fan's request.
@@ -245,7 +258,28 @@ impl Traffic for Reads {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn who_was_turned_away_before_is_left_out_and_ends_nothing() {
+        let origin = Origin {
+            host: "localhost".to_owned(),
+            port: 80,
+            address: "127.0.0.1:80".parse().unwrap(),
+        };
+        let event = EventId::from_uuid(Uuid::nil());
+        let held = Arc::<Kept>::default();
+        held.put(3, "reservation");
+        held.put(7, "reservation");
+        let fans = Fans::new(Step::Pay, event, &origin, 0..5).needing(&held);
+        assert_eq!([0, 1].map(|sequence| fans.fan(sequence)), [Some(3), None]);
+        let round = Fans::new(Step::Place, event, &origin, 0..9).needing(&held);
+        assert_eq!(
+            [2, 3].map(|sequence| round.fan(sequence)),
+            [Some(3), Some(7)]
+        );
+    }
 
     #[test]
     fn each_fan_has_a_seat_of_the_hall() {

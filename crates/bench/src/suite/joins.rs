@@ -17,7 +17,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let duration = scale.seconds(5);
     let nowhere = EventId::from_uuid(uuid::Uuid::nil());
     let ceiling = empty_handler(duration, |origin| {
-        Fans::new(Step::Join, nowhere, origin, PLENTY)
+        Fans::new(Step::Join, nowhere, origin, 0..PLENTY)
     })
     .await?;
     let stack = Stack::start(1).await?;
@@ -29,7 +29,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let mut shortest_line = None;
     for waiting in [10_000, 100_000, 1_000_000].map(|full| u64::from(scale.of(full))) {
         first = fill(&origin, event, first, waiting).await;
-        let fans = Fans::new(Step::Join, event, &origin, PLENTY).from(first);
+        let fans = Fans::new(Step::Join, event, &origin, first..PLENTY);
         let measured = closed(&origin, duration, fans).await;
         let joined = measured.with_status(200..300);
         let others = measured.latency.count() + measured.failed - joined;
@@ -54,8 +54,8 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
 
 /// Brings the line to `waiting`; returns the number of the next fan.
 async fn fill(origin: &Origin, event: EventId, first: u64, waiting: u64) -> u64 {
-    let missing = waiting.saturating_sub(first);
-    let fans = Fans::new(Step::Join, event, origin, missing).from(first);
+    let next = first.max(waiting);
+    let fans = Fans::new(Step::Join, event, origin, first..next);
     all(origin, fans).await;
-    first + missing
+    next
 }

@@ -20,13 +20,13 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let origin = stack.origin().await?;
     let count = u64::from(scale.of(20_000));
     let ceiling = empty_handler(duration, |origin| {
-        Fans::new(Step::Join, event, origin, u64::MAX)
+        Fans::new(Step::Join, event, origin, 0..u64::MAX)
     })
     .await?;
     let tokens = Arc::<Kept>::default();
-    let join = Fans::new(Step::Join, event, &origin, count).bringing(&tokens);
+    let join = Fans::new(Step::Join, event, &origin, 0..count).bringing(&tokens);
     all(&origin, join).await;
-    let places = || Fans::new(Step::Place, event, &origin, count).needing(&tokens);
+    let places = || Fans::new(Step::Place, event, &origin, 0..count).needing(&tokens);
     let measured = closed(&origin, duration, places()).await;
     let top = measured.good_per_second();
     let mut rows = vec![

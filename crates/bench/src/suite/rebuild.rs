@@ -25,7 +25,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let origin = stack.origin().await?;
     let sold = u64::from(scale.of(SOLD));
     let [queue, access, held] = [(); 3].map(|()| Arc::<Kept>::default());
-    let fans = |step| Fans::new(step, event, &origin, sold).with_access(&access);
+    let fans = |step| Fans::new(step, event, &origin, 0..sold).with_access(&access);
     all(&origin, fans(Step::Join).bringing(&queue)).await;
     all(&origin, fans(Step::Claim).needing(&queue).bringing(&access)).await;
     all(&origin, fans(Step::Hold).needing(&access).bringing(&held)).await;

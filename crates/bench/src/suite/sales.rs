@@ -1,6 +1,7 @@
 //! Holds a second and durable paid orders a second. Fans, seats and payments are
 //! each used once, so only what was really sold counts; Postgres is asked after.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let bare = stack.event("bench-script", SEATS, Room::Off).await?;
     let origin = stack.origin().await?;
     let handler = empty_handler(scale.seconds(5), |origin| {
-        Fans::new(Step::Join, event, origin, u64::MAX)
+        Fans::new(Step::Join, event, origin, 0..u64::MAX)
     })
     .await?;
     let script = ceilings::hold_script(&stack, bare, scale.of(SEATS)).await?;
@@ -50,9 +51,8 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     ];
     let (top, calm) = twice(
         &origin,
-        |first| {
-            Fans::new(Step::Hold, event, &origin, half)
-                .from(first)
+        |who| {
+            Fans::new(Step::Hold, event, &origin, who)
                 .needing(&carried.access)
                 .bringing(&carried.held)
                 .with_access(&carried.access)
@@ -67,9 +67,8 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     );
     let (top, calm) = twice(
         &origin,
-        |first| {
-            Fans::new(Step::Pay, event, &origin, half)
-                .from(first)
+        |who| {
+            Fans::new(Step::Pay, event, &origin, who)
                 .needing(&carried.held)
                 .with_access(&carried.access)
         },
@@ -103,9 +102,9 @@ async fn admit(
     count: u64,
     carried: &Carried,
 ) -> anyhow::Result<()> {
-    let join = Fans::new(Step::Join, event, origin, count).bringing(&carried.queue);
+    let join = Fans::new(Step::Join, event, origin, 0..count).bringing(&carried.queue);
     let joined = all(origin, join).await;
-    let claim = Fans::new(Step::Claim, event, origin, count)
+    let claim = Fans::new(Step::Claim, event, origin, 0..count)
         .needing(&carried.queue)
         .bringing(&carried.access);
     let claimed = all(origin, claim).await;
@@ -120,12 +119,23 @@ async fn admit(
 }
 
 /// At top speed, then with other fans at half of it.
-async fn twice(origin: &Origin, traffic: impl Fn(u64) -> Fans, each: u64) -> (Measured, Measured) {
-    let top = all(origin, traffic(0)).await;
+async fn twice(
+    origin: &Origin,
+    traffic: impl Fn(Range<u64>) -> Fans,
+    each: u64,
+) -> (Measured, Measured) {
+    let top = all(origin, traffic(0..each)).await;
     let pace = Pace::Open {
         per_second: top.good_per_second() / 2.0,
     };
-    let calm = put(origin, pace, Duration::ZERO, LONGEST, traffic(each)).await;
+    let calm = put(
+        origin,
+        pace,
+        Duration::ZERO,
+        LONGEST,
+        traffic(each..2 * each),
+    )
+    .await;
     (top, calm)
 }
 
