@@ -1,7 +1,8 @@
 //! Kills the process for real at every failpoint there is, while an order is
 //! on its way, sends the same request again, and lets another process finish
 //! what was left. The cases are all failpoints times all stories; a point that
-//! no story reaches fails the test.
+//! no story reaches fails the test. That is a process for each of some two hundred
+//! cases, so half a minute.
 //!
 //! The dying process is this very test binary, started again with a story to
 //! play; the servers outlive it.
@@ -28,6 +29,8 @@ const REDIS: &str = "USHER_CRASH_REDIS";
 const POSTGRES: &str = "USHER_CRASH_POSTGRES";
 const EVENT: &str = "USHER_CRASH_EVENT";
 const SEAT: u32 = 7;
+/// A pinned hold without an order is closed then.
+const PAST_ABANDONED: Duration = Duration::from_secs(11);
 const PAST_PAY_BY: Duration = Duration::from_secs(16 * 60);
 
 /// What the dying process is doing.
@@ -40,20 +43,23 @@ enum Story {
     /// The bank's replies are lost, and the reconciler goes on.
     LostReply,
     Cancel,
+    /// A node pins the hold and dies; the reconciler closes what it left.
+    Abandon,
 }
 
 impl Story {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Buy,
         Self::Decline,
         Self::GiveUp,
         Self::LostReply,
         Self::Cancel,
+        Self::Abandon,
     ];
 
     fn request(self, shop: &Shop) -> CommitRequest {
         let method = match self {
-            Self::Buy | Self::Cancel => "pm_test_success",
+            Self::Buy | Self::Cancel | Self::Abandon => "pm_test_success",
             Self::Decline => "pm_test_declined",
             Self::GiveUp => "pm_test_action",
             Self::LostReply => "pm_test_lost_reply",
@@ -65,9 +71,16 @@ impl Story {
     async fn play(self, shop: &Shop) {
         let request = self.request(shop);
         shop.hold_as(request.reservation, fan(1), &[SEAT], 1).await;
+        if self == Self::Abandon {
+            let (hold, order) = (request.reservation, request.order());
+            let pinned = shop.holds.commit(shop.event, hold, fan(1), order).await;
+            pinned.unwrap();
+            shop.clock.advance(PAST_ABANDONED);
+            return shop.reconcile().await;
+        }
         let outcome = shop.commit(&request).await.unwrap();
         match self {
-            Self::Buy | Self::Decline => {}
+            Self::Buy | Self::Decline | Self::Abandon => {}
             Self::GiveUp => {
                 shop.clock.advance(PAST_PAY_BY);
                 shop.reconcile().await;
@@ -174,12 +187,14 @@ async fn crash_everywhere(story: Story) -> BTreeSet<&'static str> {
         let answer = ask_again(&shop, &request, &case).await;
         let pause = match story {
             Story::GiveUp => PAST_PAY_BY,
-            _ => Duration::from_secs(11),
+            _ => PAST_ABANDONED,
         };
         shop.clock.advance(pause);
         finish(&shop).await;
         check(&shop, &request, answer, &case).await;
     }
+    let (died, all) = (reached.len(), Point::ALL.len());
+    println!("{story:?}: killed at {died} of {all} points");
     reached
 }
 
@@ -190,4 +205,17 @@ async fn no_crash_loses_money_or_sells_a_seat_twice() {
     let reached: BTreeSet<_> = reached.into_iter().flatten().collect();
     let all: BTreeSet<_> = Point::ALL.iter().map(|point| point.name()).collect();
     assert_eq!(reached, all, "a failpoint that no story reaches");
+}
+
+/// Each step is left both undone and done.
+#[test]
+fn every_step_can_die_before_and_after() {
+    let names: BTreeSet<_> = Point::ALL.iter().map(|point| point.name()).collect();
+    let steps = |when: &str| -> BTreeSet<_> {
+        let of = names.iter().filter_map(|name| name.strip_prefix(when));
+        of.collect()
+    };
+    let (before, after) = (steps("before_"), steps("after_"));
+    assert_eq!(before, after);
+    assert_eq!(before.len() + after.len(), names.len(), "{names:?}");
 }

@@ -2,6 +2,7 @@
 //! as soon as the provider has done it.
 
 use super::{Order, OrderNumber, Orders, Receipt};
+use crate::failpoints::{Point, reach};
 use crate::pg::close::{self, Cancelled};
 use crate::pg::read;
 
@@ -22,7 +23,9 @@ impl Orders {
     /// `actor` is written into the audit log. A repeated call tells how far it is.
     pub async fn cancel(&self, number: &OrderNumber, actor: &str) -> Result<Receipt, CancelError> {
         let order = self.read(number).await?;
+        reach(Point::BeforeCancel);
         let cancelled = close::cancel(&self.pool, &order, actor).await?;
+        reach(Point::AfterCancel);
         let order = self.read(number).await?;
         match cancelled {
             Cancelled::Now => {}

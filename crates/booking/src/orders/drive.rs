@@ -114,7 +114,9 @@ impl Orders {
                 return self.record_failed(journey, Closing::Voided, reason).await;
             }
             Step::RecordRefunded => {
+                reach(Point::BeforeRecordRefund);
                 close::refunded(&self.pool, journey.order).await?;
+                reach(Point::AfterRecordRefund);
                 return Ok(Some(Driven::Refunded));
             }
             Step::RecordAction { client_secret } => {
@@ -173,7 +175,10 @@ impl Orders {
     }
 
     async fn decide_void(&self, journey: &mut Journey<'_>) -> Result<Option<Driven>, sqlx::Error> {
-        if !decide::void(&self.pool, journey.order.id).await? {
+        reach(Point::BeforeDecideVoid);
+        let won = decide::void(&self.pool, journey.order.id).await?;
+        reach(Point::AfterDecideVoid);
+        if !won {
             return Ok(Some(Driven::Elsewhere));
         }
         journey.decided(PaymentState::Voiding);
@@ -223,7 +228,9 @@ impl Orders {
         client_secret: String,
     ) -> Result<Option<Driven>, sqlx::Error> {
         let reference = journey.charge.reference.as_deref();
+        reach(Point::BeforeAskFan);
         let asked = decide::ask_fan(&self.pool, journey.order.id, reference).await?;
+        reach(Point::AfterAskFan);
         Ok(Some(match asked {
             true => Driven::AwaitsFan { client_secret },
             false => Driven::Elsewhere,

@@ -7,6 +7,7 @@ use usher_base::{EventId, Timestamp};
 
 use super::drive::Driven;
 use super::{CommitError, Order, OrderState, Orders};
+use crate::failpoints::{Point, reach};
 use crate::holds::{HoldError, MAX_COMMITTING, PinnedOrder};
 use crate::pg::close::{self, Attempt};
 use crate::pg::{read, sync};
@@ -117,7 +118,9 @@ impl Orders {
             reservation: pin.reservation,
             fan: hold.fan,
         };
+        reach(Point::BeforeAbandon);
         let closed = close::never_begun(&self.pool, attempt, close::ABANDONED).await?;
+        reach(Point::AfterAbandon);
         if closed && let Some(order) = read::order(&self.pool, pin.order).await? {
             self.tell(&order).await;
         }

@@ -51,6 +51,7 @@ impl Orders {
             tracing::warn!(order = %order.id, state = %order.state, %error, "redis is told later");
             return;
         }
+        reach(Point::BeforeNote);
         self.writer
             .note(Told {
                 order: order.id,
