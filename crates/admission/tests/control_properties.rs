@@ -342,3 +342,105 @@ fn an_override_that_ends_gives_way_to_auto() {
         assert_eq!(decision.release == 0, second < 60, "second {second}");
     }
 }
+
+#[test]
+fn a_quiet_room_does_not_call_in_a_crowd_that_was_never_borne() {
+    let mut controller = Controller::new(Tuning::default()).unwrap();
+    let calibrated = controller
+        .tick(0, Some(&calm(0).0), &calm(0).1, &Policy::default())
+        .state
+        .wanted_inside;
+    // People who came in and ask for nothing.
+    let (_, room) = calm(266);
+    let idle = Room { waiting: 0, ..room };
+    for second in 1..900 {
+        let quiet = Signals::default();
+        let decision = controller.tick(second * 1_000, Some(&quiet), &idle, &Policy::default());
+        let wanted = decision.state.wanted_inside;
+        assert!(
+            wanted <= calibrated,
+            "second {second}: {wanted} of {calibrated}"
+        );
+    }
+}
+
+#[test]
+fn what_was_once_wanted_fades_unused_to_what_was_calibrated() {
+    let mut controller = Controller::new(Tuning::default()).unwrap();
+    let wanted = |controller: &mut Controller, second: u64, inside: u64| {
+        let (signals, room) = calm(inside);
+        controller
+            .tick(second * 1_000, Some(&signals), &room, &Policy::default())
+            .state
+            .wanted_inside
+    };
+    let mut inside = 1_000;
+    for second in 0..40 {
+        inside = wanted(&mut controller, second, inside) as u64;
+    }
+    assert!(inside > 3_000, "{inside} after growing with the crowd");
+    let mut faded = 0.0;
+    for second in 40..1_500 {
+        faded = wanted(&mut controller, second, 50);
+    }
+    assert!((faded - 1_000.0).abs() < 1.0, "{faded}");
+}
+
+#[test]
+fn late_signals_keep_the_rate_and_right_after_the_start_only_a_part() {
+    let mut controller = Controller::new(Tuning::default()).unwrap();
+    let (signals, room) = calm(0);
+    let mut tick = |second: u64, is_here: bool| {
+        let signals = is_here.then_some(&signals);
+        controller
+            .tick(second * 1_000, signals, &room, &Policy::default())
+            .auto
+    };
+    let full = tick(0, true).rate_per_s;
+    for second in 1..=3 {
+        let auto = tick(second, false);
+        assert_eq!(auto.clause, Clause::SignalStart);
+        assert!(
+            auto.rate_per_s <= 0.31 * full,
+            "{} of {full}",
+            auto.rate_per_s
+        );
+    }
+    assert_eq!(tick(4, false).clause, Clause::SignalLost);
+    for second in 5..30 {
+        tick(second, true);
+    }
+    let before = tick(30, true).rate_per_s;
+    let late = tick(31, false);
+    assert_eq!(late.clause, Clause::SignalLate);
+    assert!(late.rate_per_s <= before);
+}
+
+#[test]
+fn without_postgres_the_line_goes_on_at_half_the_rate() {
+    let mut controller = Controller::new(Tuning::default()).unwrap();
+    let (mut signals, room) = calm(500);
+    let room = Room {
+        ends: 4,
+        released: 5,
+        claims: vec![AgeCount { age_s: 5, count: 4 }],
+        ..room
+    };
+    let mut before = None;
+    for second in 0..60 {
+        before = Some(controller.tick(second * 1_000, Some(&signals), &room, &Policy::default()));
+    }
+    let before = before.unwrap();
+    // Payments are refused meanwhile; that is no load.
+    (signals.rejects, signals.postgres_away) = (5.0, true);
+    for second in 60..120 {
+        let now = controller.tick(second * 1_000, Some(&signals), &room, &Policy::default());
+        assert_eq!(now.clause, Clause::PostgresAway);
+        assert!(now.release > 0);
+        assert!(now.rate_per_s <= 0.6 * before.rate_per_s);
+        assert_eq!(
+            now.state.wanted_requests_per_s,
+            before.state.wanted_requests_per_s
+        );
+    }
+}

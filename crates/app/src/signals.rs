@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection as _, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use usher_admission::Gate;
@@ -18,6 +18,8 @@ use usher_edge::Events;
 
 /// What answers later than this is as slow as this, far beyond every limit.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+/// Postgres's code of it.
+const TOO_MANY_CONNECTIONS: &str = "53300";
 
 /// What a node's signals are made of.
 pub struct SignalSource {
@@ -56,11 +58,9 @@ async fn probe(source: Arc<SignalSource>) {
         timed(source.redis.command::<String>(redis::cmd("PING"))),
         probe_postgres(&source.pool)
     );
-    let (pool_wait, postgres) = database;
     let probes = Probes {
         redis: Some(redis.0),
-        postgres,
-        pool_wait: Some(pool_wait),
+        ..database
     };
     let now = SystemClock.now();
     for event in source.events.known() {
@@ -70,14 +70,44 @@ async fn probe(source: Arc<SignalSource>) {
     }
 }
 
-/// The wait for a connection, and the round trip on it if there was one.
-async fn probe_postgres(pool: &PgPool) -> (Duration, Option<Duration>) {
+/// The wait for a connection and the round trip on it. Without either, a connection
+/// beside the pool tells a Postgres that is away from one with too much to do.
+async fn probe_postgres(pool: &PgPool) -> Probes {
     let (waited, connection) = timed(pool.acquire()).await;
-    let Some(mut connection) = connection else {
-        return (PROBE_PATIENCE, None);
+    if let Some(mut connection) = connection
+        && let (answered, Some(())) = timed(connection.ping()).await
+    {
+        return Probes {
+            postgres: Some(answered),
+            pool_wait: Some(waited),
+            ..Probes::default()
+        };
+    }
+    if is_there(pool).await {
+        return Probes {
+            postgres: Some(PROBE_PATIENCE),
+            pool_wait: Some(waited),
+            ..Probes::default()
+        };
+    }
+    Probes {
+        postgres_away: true,
+        ..Probes::default()
+    }
+}
+
+/// Also a refusal for too many connections is an answer.
+async fn is_there(pool: &PgPool) -> bool {
+    let options = pool.connect_options();
+    let connecting = PgConnection::connect_with(&options);
+    let mut connection = match tokio::time::timeout(PROBE_PATIENCE, connecting).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(sqlx::Error::Database(error))) => {
+            return error.code().as_deref() == Some(TOO_MANY_CONNECTIONS);
+        }
+        Ok(Err(_)) | Err(_) => return false,
     };
-    let (answered, _) = timed(connection.ping()).await;
-    (waited, Some(answered))
+    timed(connection.ping()).await.1.is_some()
 }
 
 /// How long it took, and what came, if anything came in time.

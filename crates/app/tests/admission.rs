@@ -124,6 +124,32 @@ async fn what_is_left_is_told_on_while_postgres_is_away() {
     assert_eq!(after.seats_left, left, "two places are held");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn in_auto_the_line_goes_on_at_half_the_rate_while_postgres_is_away() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let settings = settings(&sandbox, &signing_keys());
+    let event = import_event(&settings);
+    let usher = Usher::serve("all", &settings);
+    wait_for_page(&usher, &event);
+    let leader = Leader::of(&sandbox, &event);
+    let steady = |status: &Status| status.decision.auto.rate_per_s > 1.0;
+    let before = leader.until(SOON, "admission in auto", steady).await;
+
+    sandbox.postgres.kill_9().await.unwrap();
+    let away = |status: &Status| status.decision.auto.clause == Clause::PostgresAway;
+    let without = leader.until(SOON, "it is noticed", away).await;
+    let rates = [&before, &without].map(|status| status.decision.auto.rate_per_s);
+    assert!(rates[1] > 0.0 && rates[1] < 0.7 * rates[0], "{rates:?}");
+    let mut fan = Fan::join(&usher.target(), &event);
+    fan.wait_for_turn(&usher.target());
+    fan.claim(&usher.target());
+    fan.hold(&usher.target());
+    let came = |status: &Status| away(status) && status.claimed_total > before.claimed_total;
+    leader
+        .until(SOON, "the fan was let in without it", came)
+        .await;
+}
+
 /// Fans inside, each with a hold; of a node that works on ten requests at most.
 struct Shop {
     booking: Usher,

@@ -33,7 +33,8 @@ impl Brake {
         if above(signals.p99_ms, tuning.brake_p99 * target_p99_ms) {
             return Some(BrakeCause::Latency);
         }
-        if signals.refused_share() > tuning.brake_refused_share {
+        // Without Postgres payments are refused, however few people are inside.
+        if !signals.postgres_away && signals.refused_share() > tuning.brake_refused_share {
             return Some(BrakeCause::Refusals);
         }
         if above(signals.redis_probe_ms, tuning.brake_redis_ms) {
@@ -80,6 +81,14 @@ mod tests {
                 ..calm.clone()
             }),
             Some(BrakeCause::Refusals)
+        );
+        assert_eq!(
+            look(Signals {
+                rejects: 6.0,
+                postgres_away: true,
+                ..calm.clone()
+            }),
+            None
         );
         assert_eq!(
             look(Signals {

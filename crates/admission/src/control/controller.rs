@@ -177,11 +177,25 @@ impl Controller {
             target_p99_ms,
         };
         let clause = self.wanted.update(present, &self.tuning);
-        // Little's law; one more person a second at least, so that it can rise from nothing.
-        let target = self.wanted.get() / self.demand.per_inside(&self.tuning);
-        let rise = (self.wanted_inside * self.tuning.inside_rise).max(1.0) * dt_s;
-        self.wanted_inside = target.min(self.wanted_inside + rise);
+        self.wanted_inside = self.next_wanted_inside(now_ms, dt_s, room);
         clause
+    }
+
+    /// Little's law, as far as it was tried: a quiet room asks for little, and X* over that little would call in a
+    /// crowd that nobody has seen the backend bear. So N* rises only while the room is really about that full, and
+    /// what nobody uses fades to what was calibrated.
+    fn next_wanted_inside(&self, now_ms: u64, dt_s: f64, room: &Room) -> f64 {
+        let (tuning, now) = (&self.tuning, self.wanted_inside);
+        let target = self.wanted.get() / self.demand.per_inside(tuning);
+        let used = self.expected_inside(now_ms, room) / tuning.binding_share;
+        if used < now {
+            let calibrated = tuning.start_requests_per_s / tuning.requests_per_inside_prior;
+            let faded = now * (-dt_s / tuning.unused_fade_s).exp();
+            return target.min(faded.max(used).max(calibrated.min(now)));
+        }
+        // One more person a second at least, so that it can rise from nothing.
+        let rise = (now * tuning.inside_rise).max(1.0) * dt_s;
+        target.min(now + rise)
     }
 
     /// The rate that keeps the wanted number of people inside, capped at a multiple of the steady one.
@@ -229,9 +243,21 @@ impl Controller {
         let blind = matches!(sight, Sight::Blind(_));
         let (mut rate_per_s, mut clause) = match sight {
             Sight::Blind(share) => (share * self.last.rate_per_s, Clause::SignalLost),
+            Sight::Late => (
+                flow.rate_per_s.min(self.last.rate_per_s),
+                Clause::SignalLate,
+            ),
+            Sight::Start(share) => (
+                (share * flow.rate_per_s).min(self.last.rate_per_s),
+                Clause::SignalStart,
+            ),
             Sight::Ramp(share) => (share * flow.rate_per_s, Clause::SignalBack),
             Sight::Clear => (flow.rate_per_s, flow.clause),
         };
+        if signals.is_some_and(|s| s.postgres_away) {
+            rate_per_s = rate_per_s.min(self.tuning.blind_share * flow.rate_per_s);
+            clause = Clause::PostgresAway;
+        }
         if let Some(cause) = brake {
             (rate_per_s, clause) = (0.0, cause.into());
         }

@@ -52,8 +52,14 @@ pub enum Clause {
     BrakePostgres,
     /// Brake: waiting for a database connection.
     BrakePool,
+    /// Postgres does not answer at all: that is no load, so the line goes on, at a lower rate.
+    PostgresAway,
     /// No signals from the backend.
     SignalLost,
+    /// This second's signals are late.
+    SignalLate,
+    /// This second's signals are late, and the first came only seconds ago.
+    SignalStart,
     /// Signals are back, the rate is coming up again.
     SignalBack,
     /// The operator paused.
@@ -98,6 +104,13 @@ impl Clause {
             Self::BrakeRedis => "Braking: Redis is slow.",
             Self::BrakePostgres => "Braking: Postgres is slow.",
             Self::BrakePool => "Braking: requests wait for a database connection.",
+            Self::PostgresAway => {
+                "Postgres does not answer: half the rate; people choose seats, payments wait."
+            }
+            Self::SignalLate => "The backend's report is late: no faster than the second before.",
+            Self::SignalStart => {
+                "The backend has only just begun to report: letting few people in."
+            }
             Self::SignalLost => "No signals from the backend: letting few people in, then none.",
             Self::SignalBack => "Signals are back: coming up to speed.",
             Self::Paused => "Paused by the operator.",

@@ -9,8 +9,12 @@ use super::tuning::Tuning;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sight {
-    /// Signals are there (or late by a second or two).
+    /// Signals are there.
     Clear,
+    /// This second's are late, which is no loss yet: at most the last rate.
+    Late,
+    /// They are late and had only just begun: this share of the rate.
+    Start(f64),
     /// They are back after a loss: this share of the rate.
     Ramp(f64),
     /// They are lost: this share of the last rate. 0 in the end, and before the first signal ever.
@@ -20,6 +24,8 @@ pub enum Sight {
 /// Remembers when signals were last seen.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SignalWatch {
+    #[serde(default)]
+    first_ms: Option<u64>,
     last_ms: Option<u64>,
     back_ms: Option<u64>,
 }
@@ -27,13 +33,12 @@ pub struct SignalWatch {
 impl SignalWatch {
     /// Looks at one tick.
     pub fn look(&mut self, now_ms: u64, signals_here: bool, tuning: &Tuning) -> Sight {
-        let age_s = self
-            .last_ms
-            .map(|at| now_ms.saturating_sub(at) as f64 / 1_000.0);
+        let age_s = self.last_ms.map(|at| seconds_since(at, now_ms));
         if signals_here {
             if age_s.is_some_and(|age| age > tuning.lost_after_s) {
                 self.back_ms = Some(now_ms);
             }
+            self.first_ms.get_or_insert(now_ms);
             self.last_ms = Some(now_ms);
             return self.after_loss(now_ms, tuning);
         }
@@ -44,7 +49,16 @@ impl SignalWatch {
                 let faded = ((tuning.lost_after_s - age) / tuning.blind_fade_s).exp();
                 Sight::Blind(tuning.blind_share * faded)
             }
-            Some(_) => self.after_loss(now_ms, tuning),
+            Some(_) => self.late(now_ms, tuning),
+        }
+    }
+
+    /// Late right after the first signals: there is no steady rate yet that could go on.
+    fn late(&self, now_ms: u64, tuning: &Tuning) -> Sight {
+        let known_s = self.first_ms.map(|at| seconds_since(at, now_ms));
+        match known_s.map(|known| known / tuning.ramp_s) {
+            Some(share) if share < 1.0 => Sight::Start(share),
+            _ => Sight::Late,
         }
     }
 
@@ -52,13 +66,17 @@ impl SignalWatch {
         let Some(back_ms) = self.back_ms else {
             return Sight::Clear;
         };
-        let share = now_ms.saturating_sub(back_ms) as f64 / 1_000.0 / tuning.ramp_s;
+        let share = seconds_since(back_ms, now_ms) / tuning.ramp_s;
         if share >= 1.0 {
             self.back_ms = None;
             return Sight::Clear;
         }
         Sight::Ramp(share)
     }
+}
+
+fn seconds_since(at_ms: u64, now_ms: u64) -> f64 {
+    now_ms.saturating_sub(at_ms) as f64 / 1_000.0
 }
 
 #[cfg(test)]
@@ -71,7 +89,7 @@ mod tests {
         let mut watch = SignalWatch::default();
         assert_eq!(watch.look(0, false, &tuning), Sight::Blind(0.0));
         assert_eq!(watch.look(1_000, true, &tuning), Sight::Clear);
-        assert_eq!(watch.look(4_000, false, &tuning), Sight::Clear);
+        assert_eq!(watch.look(4_000, false, &tuning), Sight::Start(0.3));
         let Sight::Blind(share) = watch.look(24_000, false, &tuning) else {
             panic!("signals are lost");
         };
@@ -86,5 +104,6 @@ mod tests {
             watch.look(s * 1_000, true, &tuning);
         }
         assert_eq!(watch.look(50_000, true, &tuning), Sight::Clear);
+        assert_eq!(watch.look(51_000, false, &tuning), Sight::Late);
     }
 }

@@ -38,6 +38,8 @@ pub struct Signals {
     pub postgres_probe_ms: Option<f64>,
     /// Longest wait for a pooled database connection in ms.
     pub pool_wait_ms: Option<f64>,
+    /// Postgres does not answer at all, which is something else than slowly.
+    pub postgres_away: bool,
 }
 
 impl Signals {
@@ -55,6 +57,7 @@ impl Signals {
             redis_probe_ms: latency(self.redis_probe_ms),
             postgres_probe_ms: latency(self.postgres_probe_ms),
             pool_wait_ms: latency(self.pool_wait_ms),
+            postgres_away: self.postgres_away,
         }
     }
 
@@ -79,7 +82,10 @@ impl Signals {
             all.redis_probe_ms = worse(all.redis_probe_ms, node.redis_probe_ms);
             all.postgres_probe_ms = worse(all.postgres_probe_ms, node.postgres_probe_ms);
             all.pool_wait_ms = worse(all.pool_wait_ms, node.pool_wait_ms);
+            all.postgres_away |= node.postgres_away;
         }
+        // Who reaches it knows that it is there.
+        all.postgres_away &= all.postgres_probe_ms.is_none();
         let (mut weighted, mut weight) = (0.0, 0.0);
         for node in &nodes {
             if let Some(p50) = node.p50_ms {
@@ -178,6 +184,20 @@ mod tests {
             Signals::merge([&node(90.0, 100.0, 300.0), &idle_node]).p99_ms,
             Some(300.0)
         );
+    }
+
+    #[test]
+    fn postgres_is_away_when_nobody_reaches_it() {
+        let away = Signals {
+            postgres_away: true,
+            ..Signals::default()
+        };
+        let there = Signals {
+            postgres_probe_ms: Some(3.0),
+            ..Signals::default()
+        };
+        assert!(Signals::merge([&away, &Signals::default()]).postgres_away);
+        assert!(!Signals::merge([&away, &there]).postgres_away);
     }
 
     #[test]

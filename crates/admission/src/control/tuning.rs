@@ -53,7 +53,7 @@ pub struct Tuning {
     pub ease_reject_share: f64,
     /// Share rejected over 30 s below which X* may grow.
     pub grow_reject_share: f64,
-    /// Growth needs the limit to bind: 5 s goodput at least this share of X*.
+    /// Growth needs the limit to bind: 5 s goodput at least this share of X*, people inside of N*.
     pub binding_share: f64,
     /// Growth needs p99 below this share of the target.
     pub grow_p99_share: f64,
@@ -79,6 +79,8 @@ pub struct Tuning {
     pub demand_ewma_s: f64,
     /// The wanted number inside rises at most by this share a second.
     pub inside_rise: f64,
+    /// Time constant in seconds with which a wanted number fades that nobody uses, down to the calibrated one.
+    pub unused_fade_s: f64,
     /// Share of the gap between wanted and expected people inside that is closed each second.
     pub gap_gain: f64,
     /// k is at most this multiple of the steady release rate X* / (R (1 - p)).
@@ -200,6 +202,7 @@ impl Default for Tuning {
             windup: 1.4,
             demand_ewma_s: 20.0,
             inside_rise: 0.05,
+            unused_fade_s: 300.0,
             gap_gain: 0.1,
             release_headroom: 1.6,
             ends_ewma_s: 10.0,
@@ -300,12 +303,13 @@ impl Tuning {
         ]
     }
 
-    fn times(&self) -> [Constant; 9] {
+    fn times(&self) -> [Constant; 10] {
         [
             ("realised_after_s", self.realised_after_s),
             ("deeper_after_s", self.deeper_after_s),
             ("grow_after_cut_s", self.grow_after_cut_s),
             ("demand_ewma_s", self.demand_ewma_s),
+            ("unused_fade_s", self.unused_fade_s),
             ("ends_ewma_s", self.ends_ewma_s),
             ("lost_after_s", self.lost_after_s),
             ("blind_fade_s", self.blind_fade_s),

@@ -21,7 +21,8 @@ pub struct Second {
     pub errors: f64,
     /// p99 in ms, 0 when nothing was answered.
     pub p99_ms: f64,
-    /// Most of it failed: an outage, which says nothing about load, so the second is neither slow nor refusing.
+    /// Most of it failed, or Postgres was away: an outage, which says nothing about load, so the second is neither
+    /// slow nor refusing.
     pub failing: bool,
     /// p99 was above the target.
     pub slow: bool,
@@ -43,7 +44,8 @@ impl Window {
         }
         let p99_ms = signals.p99_ms.unwrap_or(0.0);
         let attempts = signals.completed + signals.rejects + signals.errors;
-        let failing = share(signals.errors, attempts) > tuning.outage_error_share;
+        let failing =
+            signals.postgres_away || share(signals.errors, attempts) > tuning.outage_error_share;
         self.seconds.push_back(Second {
             completed: signals.completed,
             rejects: signals.rejects,

@@ -47,6 +47,8 @@ pub struct Probes {
     pub postgres: Option<Duration>,
     /// Longest wait for a pooled database connection.
     pub pool_wait: Option<Duration>,
+    /// Postgres does not answer at all.
+    pub postgres_away: bool,
 }
 
 /// Counts one event's requests on this node.
@@ -154,6 +156,7 @@ impl Counted {
             redis_probe_ms: millis(probes.redis),
             postgres_probe_ms: millis(probes.postgres),
             pool_wait_ms: millis(probes.pool_wait),
+            postgres_away: probes.postgres_away,
         }
     }
 }

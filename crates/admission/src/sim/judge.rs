@@ -157,6 +157,14 @@ pub(super) fn judge(
                 at_least,
             )]
         }
+        Judge::Flood => {
+            let wanted = rows.iter().map(|r| r.wanted_inside).fold(0.0, f64::max);
+            vec![
+                Measure::at_most("N* / what is borne", wanted / plant.perfect_inside(), 1.6),
+                Measure::at_most("refused", refused(&after[..120]), 0.06),
+                Measure::at_most("s to 75 %", reached(after, 0.75), 150.0),
+            ]
+        }
         Judge::Resume => vec![Measure::at_most(
             "k / steady k",
             resume(rows, scenario.turn_s as usize),

@@ -21,6 +21,8 @@ pub enum Change {
     SignalsLost(bool),
     /// The operator paused.
     Paused(bool),
+    /// So many fans wait from now on.
+    Waiting(u64),
 }
 
 /// What is asked of a run. Times are seconds of the run.
@@ -54,6 +56,8 @@ pub enum Judge {
         /// At least this.
         at_least: f64,
     },
+    /// No more people wanted inside than a cold start asks for at its most, as few refused as then, filled as soon.
+    Flood,
     /// The highest rate after the pause against the steady one before.
     Resume,
     /// Seconds above the target.
@@ -202,6 +206,15 @@ impl Scenario {
                 },
             )
             .with([(0, Change::Silent(0.9))]),
+            Self {
+                line: Some(400),
+                ..Self::new("flood", "400 quiet fans, then a flood", 600, Judge::Flood)
+            }
+            .with([
+                (0, Change::ThinkFaster(0.05)),
+                (TURN_S, Change::ThinkFaster(1.0)),
+                (TURN_S, Change::Waiting(1_000_000)),
+            ]),
         ]
     }
 

@@ -188,6 +188,7 @@ impl World<'_> {
             Change::Stall => self.backend.stalled_until_us = self.now_us + STALL_US,
             Change::Outage(on) => self.backend.outage = on,
             Change::SignalsLost(on) => self.signals_lost = on,
+            Change::Waiting(fans) => self.waiting = fans,
             Change::Paused(on) => self.policy.mode = if on { Mode::Paused } else { Mode::Auto },
         }
     }
