@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use usher_admission::control::Tuning;
 use usher_admission::{Gate, Leader, Policies};
 use usher_base::redis::{Hints, Redis, Script, TimeSource};
-use usher_base::signing::{SigningKeys, VerifiedTokens};
+use usher_base::signing::SigningKeys;
 use usher_base::{Clock, SystemClock};
 use usher_booking::catalog::{Catalog, CatalogStore};
 use usher_booking::holds::Holds;
@@ -22,11 +22,10 @@ use usher_booking::pg::operators::Operators;
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_edge::{
     AddressLimit, CookieJar, Counted, Desk, Draws, Edge, EdgeSettings, EventStores, Events,
-    FanLimits, FirstKey, Live, LiveOptions, Load, MAX_REMEMBERED_TOKENS,
-    RECHECK_TOKENS_AFTER_SECONDS, StreamSlots, TrustedProxies,
+    FanLimits, FirstKey, Live, LiveOptions, Load, StreamSlots, TrustedProxies,
 };
 use usher_queue::pg::Store as LineStore;
-use usher_queue::{EdgeId, Line};
+use usher_queue::{EdgeId, Line, Tokens};
 
 use crate::background;
 use crate::beacon::BeaconWatch;
@@ -96,7 +95,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
     }
     let edge = Arc::new(Edge {
         settings,
-        access_tokens: VerifiedTokens::new(MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS),
+        tokens: Tokens::new(Arc::clone(&keys)),
         first_key: FirstKey::new(&config.admin_api_key),
         keys,
         holds: Holds::new(redis.clone()),

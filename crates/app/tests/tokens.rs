@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,7 +14,7 @@ use common::process::Usher;
 use common::{API_KEY, import_event, set_rate, settings, signing_keys, wait_for, wait_for_page};
 use usher_base::signing::SigningKeys;
 use usher_base::{Clock as _, Epoch, EventId, FanId, Lane, SystemClock, Timestamp};
-use usher_queue::{QUEUE_TOKEN_LIFETIME, QueueClaims};
+use usher_queue::{QUEUE_TOKEN_LIFETIME, QueueClaims, Tokens};
 use usher_sandbox::Sandbox;
 
 const ISSUER: &str = "http://127.0.0.1:8080";
@@ -28,7 +29,7 @@ fn token(keys: &str, issuer: &str, event: EventId, at: Timestamp) -> String {
         generation: 0,
     };
     let keys = SigningKeys::from_jwk_set(keys, issuer).unwrap();
-    claims.issue(&keys, event, at, &mut rand::rng())
+    claims.issue(&Tokens::new(Arc::new(keys)), event, at, &mut rand::rng())
 }
 
 fn with_header(token: &str, header: &str) -> String {

@@ -53,12 +53,8 @@ impl Edge {
     }
 
     pub fn queue_claims(&self, event: EventId, token: &str) -> ApiResult<QueueClaims> {
-        Ok(QueueClaims::verify(
-            &self.keys,
-            event,
-            token,
-            self.clock.now(),
-        )?)
+        let now = self.clock.now();
+        Ok(QueueClaims::verify(&self.tokens, event, token, now)?)
     }
 
     /// The session that the request's access token opens, if it is not over.
@@ -67,14 +63,8 @@ impl Edge {
         let token = cookies::bearer(headers)
             .or(cookie)
             .ok_or_else(access_required)?;
-        let audience = live.id.to_string();
-        let expected = usher_base::signing::Expected {
-            typ: usher_queue::ACCESS_TYP,
-            audience: &audience,
-        };
-        let now = self.clock.now();
-        let verified = self.access_tokens.verify(&self.keys, token, expected, now);
-        let claims: AccessClaims = verified.map_err(|error| match error {
+        let verified = AccessClaims::verify(&self.tokens, live.id, token, self.clock.now());
+        let claims = verified.map_err(|error| match error {
             // Such as a queue token, which never opens the shop.
             TokenError::WrongType => access_required(),
             other => other.into(),

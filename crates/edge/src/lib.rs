@@ -43,6 +43,4 @@ pub use live::{Live, LiveOptions, run as run_live};
 pub use load::Load;
 pub use operators::FirstKey;
 pub use routes::router;
-pub use state::{
-    Edge, EdgeSettings, MAX_REMEMBERED_TOKENS, RECHECK_TOKENS_AFTER_SECONDS, StreamSlots,
-};
+pub use state::{Edge, EdgeSettings, StreamSlots};

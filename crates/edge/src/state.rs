@@ -8,11 +8,11 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue};
 use tokio_util::sync::CancellationToken;
 use usher_base::redis::Redis;
-use usher_base::signing::{SigningKeys, VerifiedTokens};
+use usher_base::signing::SigningKeys;
 use usher_base::{Clock, EventId, FanId, Timestamp};
 use usher_booking::catalog::{Catalog, OnSale};
 use usher_booking::holds::Holds;
-use usher_queue::{AccessClaims, Line};
+use usher_queue::{AccessClaims, Line, Tokens};
 
 use crate::address::TrustedProxies;
 use crate::allowances::FanLimits;
@@ -22,10 +22,6 @@ use crate::error::{ApiError, ApiResult};
 use crate::limits::AddressLimit;
 use crate::live::{EventView, Live, LiveEvent};
 use crate::operators::FirstKey;
-
-/// Verified access tokens remembered, and for how long before a new check.
-pub const MAX_REMEMBERED_TOKENS: usize = 50_000;
-pub const RECHECK_TOKENS_AFTER_SECONDS: i64 = 60;
 
 pub struct EdgeSettings {
     pub public_url: String,
@@ -37,7 +33,7 @@ pub struct Edge {
     pub settings: EdgeSettings,
     pub clock: Arc<dyn Clock>,
     pub keys: Arc<SigningKeys>,
-    pub access_tokens: VerifiedTokens<AccessClaims>,
+    pub tokens: Tokens,
     pub first_key: FirstKey,
     pub redis: Redis,
     pub line: Line,
@@ -92,7 +88,7 @@ impl Edge {
         ends_at: Timestamp,
     ) -> (String, HeaderValue) {
         let now = self.clock.now();
-        let token = access.issue(&self.keys, event, now, ends_at, &mut rand::rng());
+        let token = access.issue(&self.tokens, event, now, ends_at, &mut rand::rng());
         let lifetime = u32::try_from(ends_at.since(now).as_secs()).unwrap_or(u32::MAX);
         let cookie = self
             .settings

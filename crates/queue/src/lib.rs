@@ -40,6 +40,5 @@ pub use presence::{MAX_GRACE_MINUTES, Presence};
 pub use scripts::SCRIPTS;
 pub use state::{EventState, LaneDoor, Totals};
 pub use token::{
-    ACCESS_TYP, AccessClaims, QUEUE_TOKEN_LIFETIME, QUEUE_TYP, QueueClaims, TRANSFER_LIFETIME,
-    TransferGrant,
+    AccessClaims, QUEUE_TOKEN_LIFETIME, QueueClaims, TRANSFER_LIFETIME, Tokens, TransferGrant,
 };

@@ -1,23 +1,44 @@
 //! The two tokens of the line. The queue token proves a place and never opens
 //! the shop; the access token opens it for one session. Both are for one event.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
-use usher_base::signing::{Expected, SigningKeys, TokenError};
+use usher_base::signing::{Expected, SigningKeys, TokenError, VerifiedTokens};
 use usher_base::{Epoch, EventId, FanId, Lane, Number, Timestamp};
 
 use crate::line::OldPlace;
 use crate::place::{Session, SessionId};
 
-pub const QUEUE_TYP: &str = "queue";
-pub const ACCESS_TYP: &str = "access";
+const QUEUE_TYP: &str = "queue";
+const ACCESS_TYP: &str = "access";
+/// Tokens remembered of each kind, and for how long before a new check.
+const MAX_REMEMBERED: usize = 50_000;
+const RECHECK_AFTER_SECONDS: i64 = 60;
 const TRANSFER_TYP: &str = "transfer";
 /// Long enough to find the other device and scan a picture.
 pub const TRANSFER_LIFETIME: Duration = Duration::from_secs(120);
 /// A place may have to outlast days of gathering.
 pub const QUEUE_TOKEN_LIFETIME: Duration = Duration::from_secs(14 * 24 * 3600);
+
+/// The deployment's keys, and what this process knows to be signed with them.
+pub struct Tokens {
+    keys: Arc<SigningKeys>,
+    queue: VerifiedTokens<QueueClaims>,
+    access: VerifiedTokens<AccessClaims>,
+}
+
+impl Tokens {
+    pub fn new(keys: Arc<SigningKeys>) -> Self {
+        Self {
+            keys,
+            queue: VerifiedTokens::new(MAX_REMEMBERED, RECHECK_AFTER_SECONDS),
+            access: VerifiedTokens::new(MAX_REMEMBERED, RECHECK_AFTER_SECONDS),
+        }
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueClaims {
@@ -42,24 +63,28 @@ impl QueueClaims {
 
     pub fn issue(
         &self,
-        keys: &SigningKeys,
+        tokens: &Tokens,
         event: EventId,
         now: Timestamp,
         rng: &mut impl Rng,
     ) -> String {
-        let until = now.plus(QUEUE_TOKEN_LIFETIME);
+        let life = now..now.plus(QUEUE_TOKEN_LIFETIME);
         for_event(event, QUEUE_TYP, |to| {
-            keys.sign_token(to, self, now, until, rng)
+            tokens
+                .queue
+                .issue(&tokens.keys, self.clone(), to, life, rng)
         })
     }
 
     pub fn verify(
-        keys: &SigningKeys,
+        tokens: &Tokens,
         event: EventId,
         token: &str,
         now: Timestamp,
     ) -> Result<Self, TokenError> {
-        for_event(event, QUEUE_TYP, |of| keys.verify_token(token, of, now))
+        for_event(event, QUEUE_TYP, |of| {
+            tokens.queue.verify(&tokens.keys, token, of, now)
+        })
     }
 }
 
@@ -113,24 +138,28 @@ impl AccessClaims {
     /// Alive until `ends_at`; a session that was prolonged gets another token.
     pub fn issue(
         &self,
-        keys: &SigningKeys,
+        tokens: &Tokens,
         event: EventId,
         now: Timestamp,
         ends_at: Timestamp,
         rng: &mut impl Rng,
     ) -> String {
         for_event(event, ACCESS_TYP, |to| {
-            keys.sign_token(to, self, now, ends_at, rng)
+            tokens
+                .access
+                .issue(&tokens.keys, self.clone(), to, now..ends_at, rng)
         })
     }
 
     pub fn verify(
-        keys: &SigningKeys,
+        tokens: &Tokens,
         event: EventId,
         token: &str,
         now: Timestamp,
     ) -> Result<Self, TokenError> {
-        for_event(event, ACCESS_TYP, |of| keys.verify_token(token, of, now))
+        for_event(event, ACCESS_TYP, |of| {
+            tokens.access.verify(&tokens.keys, token, of, now)
+        })
     }
 }
 
@@ -154,9 +183,10 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_255_200_000);
 
-    fn keys() -> SigningKeys {
+    fn tokens() -> Tokens {
         let set = generate_jwk_set(&mut StdRng::seed_from_u64(1));
-        SigningKeys::from_jwk_set(&set, "https://usher.example").unwrap()
+        let keys = SigningKeys::from_jwk_set(&set, "https://usher.example");
+        Tokens::new(Arc::new(keys.unwrap()))
     }
 
     fn claims(number: Option<Number>) -> QueueClaims {
@@ -171,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_queue_token_carries_the_place() {
-        let (keys, event) = (keys(), EventId::new(NOW));
+        let (keys, event) = (tokens(), EventId::new(NOW));
         let mut rng = StdRng::seed_from_u64(2);
         for number in [None, Some(Number(7))] {
             let token = claims(number).issue(&keys, event, NOW, &mut rng);
@@ -182,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_two_tokens_and_two_events_are_never_mixed_up() {
-        let (keys, event) = (keys(), EventId::new(NOW));
+        let (keys, event) = (tokens(), EventId::new(NOW));
         let other = EventId::new(NOW.plus(Duration::from_secs(1)));
         let mut rng = StdRng::seed_from_u64(2);
         let queue = claims(Some(Number(7))).issue(&keys, event, NOW, &mut rng);

@@ -2,12 +2,13 @@
 //! are signed with the deployment's own keys, without a walk through the line.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use usher_base::signing::SigningKeys;
 use usher_base::{Clock as _, EventId, FanId, Lane, Number, SystemClock};
-use usher_queue::{AccessClaims, SessionId};
+use usher_queue::{AccessClaims, SessionId, Tokens};
 use uuid::Uuid;
 
 use super::fan::{payment, text};
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const INSIDE_FOR: Duration = Duration::from_secs(3_600);
 
 pub struct Insiders {
-    keys: SigningKeys,
+    tokens: Tokens,
     pub event: EventId,
 }
 
@@ -33,7 +34,7 @@ pub struct Insider {
 impl Insiders {
     pub fn new(keys: &str, event: &str) -> Self {
         Self {
-            keys: SigningKeys::from_jwk_set(keys, ISSUER).unwrap(),
+            tokens: Tokens::new(Arc::new(SigningKeys::from_jwk_set(keys, ISSUER).unwrap())),
             event: event.parse().unwrap(),
         }
     }
@@ -52,7 +53,7 @@ impl Insiders {
         let now = SystemClock.now();
         let until = now.plus(INSIDE_FOR);
         Insider {
-            token: claims.issue(&self.keys, self.event, now, until, &mut rand::rng()),
+            token: claims.issue(&self.tokens, self.event, now, until, &mut rand::rng()),
             event: self.event,
         }
     }

@@ -140,6 +140,23 @@ fn remembered_tokens_still_expire() {
     assert_eq!(late, Err(TokenError::Expired));
 }
 
+#[test]
+fn a_token_signed_here_is_known_without_a_check() {
+    let memory = VerifiedTokens::<Value>::new(2, 30);
+    let at = |seconds| NOW.plus(std::time::Duration::from_secs(seconds));
+    let mut rng = StdRng::seed_from_u64(9);
+    let good = memory.issue(&keys(1), json!({"sub": "a"}), TO_A, at(0)..at(60), &mut rng);
+    // Nobody but the memory could tell with the keys of another deployment.
+    let stranger = keys(2);
+    let known = memory.verify(&stranger, &good, TO_A, at(29));
+    assert_eq!(known, Ok(json!({"sub": "a"})));
+    let audience = "event-b";
+    let elsewhere = Expected { audience, ..TO_A };
+    assert!(memory.verify(&stranger, &good, elsewhere, at(29)).is_err());
+    let anew = memory.verify(&keys(1), &good, TO_A, at(31));
+    assert_eq!(anew, Ok(json!({"sub": "a"})));
+}
+
 proptest! {
     #[test]
     fn any_text_is_refused_without_a_panic(text in ".{0,200}") {

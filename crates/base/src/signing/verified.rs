@@ -1,20 +1,23 @@
-//! Remembers tokens that were verified, because an Ed25519 check costs 47 us
-//! and a fan shows the same token with every request.
+//! Remembers tokens that were verified or signed here, because an Ed25519 check
+//! costs 47 us and a fan shows the same token with every request.
 //!
 //! Two generations instead of a list by age: when the young one is full it
 //! becomes the old one and the old one is forgotten. A hit in the old one moves
 //! to the young one, so tokens in use stay.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Mutex;
 
+use rand::Rng;
 use ring::digest::{SHA256, digest};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Expected, SigningKeys, TokenError};
 use crate::Timestamp;
 
-/// Verified claims by the hash of token, kind and audience; never past `exp`.
+/// Claims by the hash of token, kind and audience; never past `exp`.
 pub struct VerifiedTokens<T> {
     generations: Mutex<Generations<T>>,
     max_per_generation: usize,
@@ -32,7 +35,7 @@ struct Entry<T> {
     good_until_second: i64,
 }
 
-impl<T: Clone + DeserializeOwned> VerifiedTokens<T> {
+impl<T: Clone + Serialize + DeserializeOwned> VerifiedTokens<T> {
     /// Remembers between one and two times `max_per_generation` tokens, each
     /// for `recheck_after_seconds` at most before it is verified anew.
     pub fn new(max_per_generation: usize, recheck_after_seconds: i64) -> Self {
@@ -58,13 +61,22 @@ impl<T: Clone + DeserializeOwned> VerifiedTokens<T> {
             return Ok(claims);
         }
         let (claims, end_second) = keys.verify_until::<T>(token, expected, now)?;
-        let recheck_second = now.seconds().saturating_add(self.recheck_after_seconds);
-        let entry = Entry {
-            claims: claims.clone(),
-            good_until_second: end_second.min(recheck_second),
-        };
-        self.remember(name, entry);
+        self.remember(name, claims.clone(), end_second, now);
         Ok(claims)
+    }
+
+    /// Signs a token, and knows it when it is shown to this process.
+    pub fn issue(
+        &self,
+        keys: &SigningKeys,
+        claims: T,
+        to: Expected<'_>,
+        life: Range<Timestamp>,
+        rng: &mut impl Rng,
+    ) -> String {
+        let token = keys.sign_token(to, &claims, life.start, life.end, rng);
+        self.remember(name_of(&token, to), claims, life.end.seconds(), life.start);
+        token
     }
 
     fn recall(&self, name: &[u8; 32], now: Timestamp) -> Option<T> {
@@ -80,7 +92,12 @@ impl<T: Clone + DeserializeOwned> VerifiedTokens<T> {
         (entry.good_until_second > now.seconds()).then_some(entry.claims)
     }
 
-    fn remember(&self, name: [u8; 32], entry: Entry<T>) {
+    fn remember(&self, name: [u8; 32], claims: T, end_second: i64, now: Timestamp) {
+        let recheck_second = now.seconds().saturating_add(self.recheck_after_seconds);
+        let entry = Entry {
+            claims,
+            good_until_second: end_second.min(recheck_second),
+        };
         let mut generations = self.lock();
         if generations.young.len() >= self.max_per_generation {
             generations.old = std::mem::take(&mut generations.young);

@@ -182,7 +182,7 @@ fn answer_join(
 ) -> ApiResult<JoinedPlace> {
     let view = edge.view(live)?;
     let now = edge.clock.now();
-    let queue_token = claims.issue(&edge.keys, live.id, now, &mut rand::rng());
+    let queue_token = claims.issue(&edge.tokens, live.id, now, &mut rand::rng());
     let receipt = draw::receipt(edge, live, &claims, &place);
     let stand = match place {
         Place::Waiting { number } => Stand::Waiting {

@@ -115,7 +115,7 @@ pub async fn take_place(edge: &Edge, event: EventId, code: &str) -> ApiResult<St
     // A lost hint lets the old device hear of it a tick later.
     let kind = HintKind::Changed;
     let _ = edge.redis.hint(Hint { event, kind }).await;
-    Ok(claims.issue(&edge.keys, event, now, &mut rand::rng()))
+    Ok(claims.issue(&edge.tokens, event, now, &mut rand::rng()))
 }
 
 pub fn cookie_of(edge: &Edge, event: EventId, token: &str) -> axum::http::HeaderValue {
