@@ -17,7 +17,7 @@ use sqlx::PgPool;
 use usher_base::OrderId;
 
 use super::{Answer, Charge, PaymentProvider, ProviderError, Report, Standing};
-use crate::pg::test_ledger;
+use crate::pg::test_ledger::{Ledger, Opening};
 
 const SLOW: Duration = Duration::from_secs(2);
 /// Longer than anybody waits for a provider.
@@ -26,7 +26,7 @@ const NEVER: Duration = Duration::from_secs(3_600);
 const RIPE_AFTER: Duration = Duration::from_secs(8);
 
 pub struct TestProvider {
-    pool: PgPool,
+    ledger: Ledger,
     ripe_after: Duration,
 }
 
@@ -67,7 +67,7 @@ impl Manner {
 impl TestProvider {
     pub fn new(pool: PgPool) -> Self {
         Self {
-            pool,
+            ledger: Ledger::new(pool),
             ripe_after: RIPE_AFTER,
         }
     }
@@ -80,26 +80,18 @@ impl TestProvider {
 
     /// The fan confirms at the bank. False when nothing waits for that.
     pub async fn confirm(&self, order: OrderId) -> Result<bool, ProviderError> {
-        let before = test_ledger::look_up(&self.pool, order).await;
-        let waits = before.map_err(|e| out_of_order(&e))?.as_deref() == Some("requires_action");
+        let before = self.ledger.look_up(order).await;
+        let waits = before.map_err(ProviderError::Unknown)?.as_deref() == Some("requires_action");
         if waits {
-            self.advance(order, &["requires_action"], "authorised")
-                .await?;
+            self.advance(order, "authorised").await?;
         }
         Ok(waits)
     }
 
-    async fn advance(
-        &self,
-        order: OrderId,
-        from: &[&str],
-        to: &str,
-    ) -> Result<Report, ProviderError> {
-        let state = test_ledger::advance(&self.pool, order, from, to).await;
-        Ok(report(
-            order,
-            state.map_err(|e| out_of_order(&e))?.as_deref(),
-        ))
+    async fn advance(&self, order: OrderId, to: &'static str) -> Result<Report, ProviderError> {
+        let state = self.ledger.advance(order, to).await;
+        let state = state.map_err(ProviderError::Unknown)?;
+        Ok(report(order, state.as_deref()))
     }
 
     async fn open(&self, charge: &Charge) -> Result<Report, ProviderError> {
@@ -108,8 +100,13 @@ impl TestProvider {
             return Err(ProviderError::Rejected(reason));
         };
         let ripe_after = (manner == Manner::Timeout).then_some(self.ripe_after);
-        let state = test_ledger::open(&self.pool, charge, manner.opening(), ripe_after).await;
-        let state = state.map_err(|e| out_of_order(&e))?;
+        let opening = Opening {
+            charge: charge.clone(),
+            state: manner.opening(),
+            ripe_after,
+        };
+        let state = self.ledger.open(opening).await;
+        let state = state.map_err(ProviderError::Unknown)?;
         if manner == Manner::Timeout && state.as_deref() == Some("processing") {
             tokio::time::sleep(NEVER).await;
         }
@@ -151,10 +148,6 @@ fn report(order: OrderId, state: Option<&str>) -> Report {
     }
 }
 
-fn out_of_order(error: &sqlx::Error) -> ProviderError {
-    ProviderError::Unknown(error.to_string())
-}
-
 impl PaymentProvider for TestProvider {
     fn name(&self) -> &'static str {
         "test"
@@ -173,34 +166,29 @@ impl PaymentProvider for TestProvider {
 
     fn capture<'a>(&'a self, charge: &'a Charge) -> Answer<'a> {
         Box::pin(async move {
-            let report = self
-                .advance(charge.order, &["authorised"], "captured")
-                .await?;
+            let report = self.advance(charge.order, "captured").await?;
             deliver(charge, report).await
         })
     }
 
     fn void<'a>(&'a self, charge: &'a Charge) -> Answer<'a> {
-        const OPEN: [&str; 4] = ["processing", "requires_action", "authorised", "declined"];
         Box::pin(async move {
-            let report = self.advance(charge.order, &OPEN, "voided").await?;
+            let report = self.advance(charge.order, "voided").await?;
             deliver(charge, report).await
         })
     }
 
     fn refund<'a>(&'a self, charge: &'a Charge) -> Answer<'a> {
         Box::pin(async move {
-            let report = self
-                .advance(charge.order, &["captured"], "refunded")
-                .await?;
+            let report = self.advance(charge.order, "refunded").await?;
             deliver(charge, report).await
         })
     }
 
     fn look_up<'a>(&'a self, charge: &'a Charge) -> Answer<'a> {
         Box::pin(async move {
-            let state = test_ledger::look_up(&self.pool, charge.order).await;
-            let state = state.map_err(|e| out_of_order(&e))?;
+            let state = self.ledger.look_up(charge.order).await;
+            let state = state.map_err(ProviderError::Unknown)?;
             Ok(report(charge.order, state.as_deref()))
         })
     }
