@@ -52,13 +52,11 @@ impl Orders {
             return;
         }
         reach(Point::BeforeNote);
-        self.writer
-            .note(Told {
-                order: order.id,
-                state: order.state,
-                epoch,
-            })
-            .await;
+        self.writer.note(Told {
+            order: order.id,
+            state: order.state,
+            epoch,
+        });
         reach(Point::AfterNote);
     }
 

@@ -54,13 +54,19 @@ impl<J: Send + 'static, A: Send + 'static> GroupCommit<J, A> {
     }
 
     pub async fn submit(&self, job: J) -> Result<A, NotDone> {
+        let answered = self.post(job)?;
+        answered.await.map_err(|_| NotDone::Unknown)
+    }
+
+    /// The same without waiting; whoever drops the answer goes on at once.
+    pub fn post(&self, job: J) -> Result<oneshot::Receiver<A>, NotDone> {
         let (answer, answered) = oneshot::channel();
         let taken = self.waiting.try_send(Waiting { job, answer });
         if taken.is_err() {
             metrics::counter!("usher_writer_refused_total", "kind" => self.name).increment(1);
             return Err(NotDone::Full);
         }
-        answered.await.map_err(|_| NotDone::Unknown)
+        Ok(answered)
     }
 }
 

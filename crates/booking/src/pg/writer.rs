@@ -1,6 +1,8 @@
 //! A node's own writer: one group-commit queue for each step of a commit that
 //! has to be durable.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
 use usher_base::OrderId;
 
@@ -13,6 +15,9 @@ use crate::orders::NewOrder;
 
 /// Connections that the queues together use at most.
 pub const WRITER_CONNECTIONS: u32 = 8;
+
+/// Notes are in no hurry: while these wait, more come along for the next batch.
+const NOTE_PAUSE: Duration = Duration::from_millis(20);
 
 pub struct Writer {
     record: GroupCommit<NewOrder, Recorded>,
@@ -43,6 +48,7 @@ impl Writer {
             note: GroupCommit::start("note", move |told: Vec<Told>| {
                 let pool = d.clone();
                 async move {
+                    tokio::time::sleep(NOTE_PAUSE).await;
                     if let Err(error) = sync::note(&pool, &told).await {
                         // Whoever is not noted is told again by the reconciler.
                         tracing::warn!(%error, "told orders could not be noted");
@@ -71,9 +77,9 @@ impl Writer {
         made.unwrap_or(MadePaid::Unknown)
     }
 
-    /// Step 5: Redis was told.
-    pub async fn note(&self, told: Told) {
-        // Best effort, as above.
-        let _ = self.note.submit(told).await;
+    /// Step 5: Redis was told. Nobody waits for the note: without it the
+    /// reconciler tells Redis again.
+    pub fn note(&self, told: Told) {
+        let _ = self.note.post(told);
     }
 }

@@ -26,7 +26,10 @@ async fn redis_dies_after_the_money_was_asked_for() {
     assert_eq!(shop.seat(1).await, SeatStatus::Booked);
     assert_eq!(shop.seat(7).await, SeatStatus::Booked);
     shop.reconcile().await;
-    assert!(shop.order(request.order()).await.synced);
+    eventually("redis is known to be told", async || {
+        shop.order(request.order()).await.synced
+    })
+    .await;
     confirmed(shop.commit(&sold).await.unwrap());
     shop.check_books().await;
 }
