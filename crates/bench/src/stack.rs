@@ -20,7 +20,7 @@ use usher_sandbox::{Postgres, Redis as RedisServer, RedisOptions};
 
 use crate::processes::{UsherProcess, usher_binary};
 
-const API_KEY: &str = "benchmark-operator-key-0123456789";
+pub const API_KEY: &str = "benchmark-operator-key-0123456789";
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(60);
 const CONTROL_CONNECTIONS: usize = 4;

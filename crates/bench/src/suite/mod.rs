@@ -6,6 +6,7 @@ mod plain;
 mod reads;
 mod rebuild;
 mod sales;
+mod sellout;
 mod streams;
 
 use std::path::PathBuf;
@@ -19,8 +20,9 @@ use crate::processes::Helper;
 use crate::table::{Results, Row, render};
 use usher_rehearsal::load::{Load, Measured, Pace, Traffic, load};
 
-/// Connections that saturate two cores without queueing for long.
-const CONCURRENCY: usize = 128;
+/// Connections that saturate two cores without queueing for long. Fewer than the
+/// requests that a booking node begins to turn away at.
+const CONCURRENCY: usize = 96;
 const WARM_UP: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -39,6 +41,8 @@ pub enum Benchmark {
     Admission,
     /// A Redis that forgot a hall of 60,000 and a line
     Rebuild,
+    /// 100,000 fans for 5,000 seats, from the line to the last ticket
+    Sellout,
 }
 
 #[derive(Args)]
@@ -113,13 +117,15 @@ async fn one(benchmark: Benchmark, scale: Scale) -> anyhow::Result<Vec<Row>> {
         Benchmark::Streams => streams::run(scale).await,
         Benchmark::Admission => admission::run(scale).await,
         Benchmark::Rebuild => rebuild::run(scale).await,
+        Benchmark::Sellout => sellout::run(scale).await,
     };
     rows.with_context(|| format!("the benchmark {benchmark:?}"))
 }
 
 /// As fast as answers come.
 async fn closed<T: Traffic>(target: &Origin, duration: Duration, traffic: T) -> Measured {
-    put(target, Pace::Closed, WARM_UP, duration, traffic).await
+    let pace = Pace::Closed;
+    put(target, CONCURRENCY, pace, WARM_UP, duration, traffic).await
 }
 
 /// At a given rate, whatever the answers do.
@@ -129,24 +135,25 @@ async fn open<T: Traffic>(
     duration: Duration,
     traffic: T,
 ) -> Measured {
-    put(
-        target,
-        Pace::Open { per_second },
-        WARM_UP,
-        duration,
-        traffic,
-    )
-    .await
+    let pace = Pace::Open { per_second };
+    put(target, CONCURRENCY, pace, WARM_UP, duration, traffic).await
 }
 
 /// All requests of a traffic that ends by itself, all of them counted.
 async fn all<T: Traffic>(target: &Origin, traffic: T) -> Measured {
+    all_over(target, CONCURRENCY, traffic).await
+}
+
+/// The same over so many connections.
+async fn all_over<T: Traffic>(target: &Origin, connections: usize, traffic: T) -> Measured {
     const LONGEST: Duration = Duration::from_secs(300);
-    put(target, Pace::Closed, Duration::ZERO, LONGEST, traffic).await
+    let pace = Pace::Closed;
+    put(target, connections, pace, Duration::ZERO, LONGEST, traffic).await
 }
 
 async fn put<T: Traffic>(
     target: &Origin,
+    concurrency: usize,
     pace: Pace,
     warm_up: Duration,
     duration: Duration,
@@ -154,7 +161,7 @@ async fn put<T: Traffic>(
 ) -> Measured {
     let settings = Load {
         target: target.clone(),
-        concurrency: CONCURRENCY,
+        concurrency,
         warm_up,
         duration,
         pace,

@@ -10,7 +10,7 @@ use usher_base::EventId;
 use usher_queue::Room;
 use usher_rehearsal::http::origin::Origin;
 
-use super::{Scale, all, empty_handler, put};
+use super::{CONCURRENCY, Scale, all, all_over, empty_handler, put};
 use crate::fans::{Fans, Kept, Step};
 use crate::stack::Stack;
 use crate::table::Row;
@@ -20,6 +20,9 @@ use usher_rehearsal::load::{Measured, Pace};
 const FANS: u32 = 40_000;
 const SEATS: u32 = 60_000;
 const LONGEST: Duration = Duration::from_secs(60);
+/// Fans who pay at once. An order passes several durable steps, and each takes with
+/// it whoever else is there: the more pay at once, the more share a step.
+const PAYING: usize = 512;
 
 /// What the fans of this benchmark carry.
 #[derive(Default)]
@@ -51,6 +54,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     ];
     let (top, calm) = twice(
         &origin,
+        CONCURRENCY,
         |who| {
             Fans::new(Step::Hold, event, &origin, who)
                 .needing(&carried.access)
@@ -67,6 +71,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     );
     let (top, calm) = twice(
         &origin,
+        PAYING,
         |who| {
             Fans::new(Step::Pay, event, &origin, who)
                 .needing(&carried.held)
@@ -121,15 +126,17 @@ async fn admit(
 /// At top speed, then with other fans at half of it.
 async fn twice(
     origin: &Origin,
+    connections: usize,
     traffic: impl Fn(Range<u64>) -> Fans,
     each: u64,
 ) -> (Measured, Measured) {
-    let top = all(origin, traffic(0..each)).await;
+    let top = all_over(origin, connections, traffic(0..each)).await;
     let pace = Pace::Open {
         per_second: top.good_per_second() / 2.0,
     };
     let calm = put(
         origin,
+        connections,
         pace,
         Duration::ZERO,
         LONGEST,
