@@ -56,6 +56,11 @@ $(WEB)/dist/.vite/manifest.json: $(WEB)/node_modules $(shell find $(WEB)/src -ty
 lint: ## formatting and clippy, warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked $(TEST_FEATURES) -- -D warnings
+	scripts/planted-faults.sh --check
+
+.PHONY: planted-faults
+planted-faults: setup-test pages ## does the rehearsal notice a broken usher? (ten minutes)
+	@scripts/planted-faults.sh $(ARGS)
 
 .PHONY: deny
 deny: ## licences, sources, duplicates and forbidden dependencies
