@@ -2,8 +2,8 @@
 //! asked only when the board cannot tell. Streams, polls and pages all answer
 //! from here, so they can never disagree.
 
-use usher_base::Timestamp;
 use usher_base::redis::CallError;
+use usher_base::{Number, Timestamp};
 use usher_queue::{JoinError, JoinOrder, Joined, Phase, Place, QueueClaims, Session};
 
 use crate::answers::{PlaceAnswer, Standing};
@@ -15,7 +15,7 @@ use crate::waits;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stand {
     Waiting {
-        number: usher_base::Number,
+        number: Number,
         ahead: u32,
     },
     Gathering,
@@ -37,6 +37,7 @@ pub async fn stand(
     if let Some(number) = claims.number
         && let Spot::Waiting { ahead } = view.spot(&claims.lane, number)
     {
+        put_back(edge, live, claims, number).await?;
         return Ok(Stand::Waiting { number, ahead });
     }
     let is_before_numbers = matches!(view.phase(), Phase::Gathering | Phase::Drawing);
@@ -64,7 +65,7 @@ fn from_place(place: Place, view: &EventView, claims: &QueueClaims) -> Stand {
     }
 }
 
-pub fn ahead_of(view: &EventView, claims: &QueueClaims, number: usher_base::Number) -> u32 {
+pub fn ahead_of(view: &EventView, claims: &QueueClaims, number: Number) -> u32 {
     let of_lane = view.board().lane(&claims.lane);
     of_lane.map_or(0, |of| of.board.ahead(number))
 }
@@ -82,6 +83,25 @@ async fn restore(
         Err(JoinError::Call(error)) => Err(error),
         Err(_) => Ok(Stand::Absent),
     }
+}
+
+/// The same while the board still knows the number: once a fan and loss.
+async fn put_back(
+    edge: &Edge,
+    live: &LiveEvent,
+    claims: &QueueClaims,
+    number: Number,
+) -> Result<(), CallError> {
+    let epoch = edge.redis.epoch();
+    if claims.epoch >= epoch || live.restored.contains(epoch, &claims.lane, number) {
+        return Ok(());
+    }
+    // A refusal is the next tick's business: the board then shows what became of it.
+    if let Err(JoinError::Call(error)) = rejoin(edge, live, claims).await {
+        return Err(error);
+    }
+    live.restored.insert(epoch, &claims.lane, number);
+    Ok(())
 }
 
 /// Joins with the place that the token proves.

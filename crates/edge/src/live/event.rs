@@ -20,6 +20,7 @@ use crate::waits::Told;
 use super::connected::{Connected, Connection};
 use super::lookups::Lookups;
 use super::polling;
+use super::restored::Restored;
 use super::view::EventView;
 
 pub struct LiveEvent {
@@ -33,6 +34,7 @@ pub struct LiveEvent {
     /// Whether Redis was told last that somebody is here.
     says_somebody: AtomicBool,
     lookups: Lookups,
+    pub restored: Restored,
     over: Mutex<Over>,
     /// How true the waits were that this edge told.
     scorer: Mutex<Scorer>,
@@ -78,6 +80,7 @@ impl LiveEvent {
             connected: Arc::default(),
             says_somebody: AtomicBool::default(),
             lookups: Lookups::start(line.clone(), id),
+            restored: Restored::default(),
             over: Mutex::default(),
             scorer: Mutex::default(),
         }

@@ -7,6 +7,7 @@ mod connected;
 mod event;
 mod lookups;
 mod polling;
+mod restored;
 mod ticker;
 mod view;
 

@@ -115,13 +115,15 @@ async fn tick_event(
             break;
         }
         let began = Instant::now();
-        read(&event, &options).await;
-        if is_tick {
+        // While Redis is away each call costs its patience: fans are told sooner by
+        // asking it nothing else.
+        let is_there = read(&event, &options).await;
+        if is_tick && is_there {
             read_shop(&event, &options).await;
             ticks = ticks.wrapping_add(1);
-        }
-        if is_tick && ticks.is_multiple_of(TICKS_PER_PRESENCE) {
-            say_here(&event, &options).await;
+            if ticks.is_multiple_of(TICKS_PER_PRESENCE) {
+                say_here(&event, &options).await;
+            }
         }
         metrics::histogram!("usher_edge_tick_seconds").record(began.elapsed().as_secs_f64());
         tokio::time::sleep_until(began + LEAST_BETWEEN_READS).await;
@@ -143,22 +145,27 @@ async fn listen(event: EventId, mut hints: broadcast::Receiver<Hint>, wake: Arc<
     }
 }
 
-async fn read(event: &LiveEvent, options: &LiveOptions) {
-    if let Err(error) = read_changes(event, options).await {
-        tracing::debug!(%error, event = %event.id, "ended sessions cannot be read at the moment");
-    }
-    match options.line.board(event.id, &event.lanes).await {
-        Ok(board) => {
-            let view = EventView::new(Arc::new(board));
+/// Whether the line could be read.
+async fn read(event: &LiveEvent, options: &LiveOptions) -> bool {
+    match read_line(event, options).await {
+        Ok(view) => {
             event.view.send_replace(Some(Arc::new(view)));
+            true
         }
         Err(error) => {
             metrics::counter!("usher_edge_failed_ticks_total").increment(1);
             tracing::debug!(%error, event = %event.id, "the line cannot be read at the moment");
             let stale = event.view().map(|view| Arc::new(view.after_failure()));
             event.view.send_replace(stale);
+            false
         }
     }
+}
+
+async fn read_line(event: &LiveEvent, options: &LiveOptions) -> Result<EventView, CallError> {
+    read_changes(event, options).await?;
+    let board = options.line.board(event.id, &event.lanes).await?;
+    Ok(EventView::new(Arc::new(board)))
 }
 
 /// Seats, places and the leader's status: nothing here is missed for a tick.
