@@ -25,6 +25,7 @@ mod load;
 mod operators;
 pub mod pages;
 mod places;
+mod remembered;
 mod roles;
 mod routes;
 mod shopping;

@@ -4,22 +4,26 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota};
+use governor::{Quota, RateLimiter};
 
 use crate::address::{limit_key, network_key};
 use crate::error::ApiError;
+use crate::remembered::Remembered;
 use crate::state::Edge;
 
-/// Past this many remembered addresses, those at rest are forgotten at once.
+/// Addresses (or networks) that one limit remembers. Only who asked a moment ago or
+/// is at its limit needs to be.
 const MAX_REMEMBERED_ADDRESSES: usize = 200_000;
+/// A full table is searched for addresses at rest at most this often: it is long.
+const LEAST_BETWEEN_SEARCHES: Duration = Duration::from_secs(1);
 
 /// What one limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,20 +53,32 @@ impl Counted {
 
 pub struct AddressLimit {
     counted: Counted,
-    limiter: DefaultKeyedRateLimiter<IpAddr>,
+    limiter: RateLimiter<IpAddr, Remembered, DefaultClock>,
+    most: usize,
+    searched_at: Mutex<Option<Instant>>,
 }
 
 impl AddressLimit {
     pub fn new(counted: Counted, per_minute: u32) -> Self {
+        Self::remembering(MAX_REMEMBERED_ADDRESSES, counted, per_minute)
+    }
+
+    fn remembering(most: usize, counted: Counted, per_minute: u32) -> Self {
         let per_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_minute(per_minute);
         Self {
             counted,
-            limiter: DefaultKeyedRateLimiter::keyed(Quota::per_minute(per_minute)),
+            limiter: RateLimiter::new(quota, Remembered::at_most(most), DefaultClock::default()),
+            most,
+            searched_at: Mutex::default(),
         }
     }
 
     /// Takes one from the address's allowance, or says when to come back.
     pub fn check(&self, client: IpAddr) -> Result<(), ApiError> {
+        if self.limiter.len() >= self.most && self.may_search() {
+            self.limiter.retain_recent();
+        }
         let checked = self.limiter.check_key(&self.counted.key(client));
         checked.map_err(|not_until| {
             let wait = not_until.wait_time_from(DefaultClock::default().now());
@@ -72,10 +88,22 @@ impl AddressLimit {
 
     /// Forgets addresses that are at rest; called from time to time.
     pub fn tidy(&self) {
-        if self.limiter.len() > MAX_REMEMBERED_ADDRESSES / 2 {
+        if self.limiter.len() > self.most / 2 {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
+    }
+
+    /// Whether the last search is long enough ago; whoever is told so searches.
+    fn may_search(&self) -> bool {
+        let Ok(mut searched_at) = self.searched_at.try_lock() else {
+            return false;
+        };
+        let is_due = searched_at.is_none_or(|at| at.elapsed() >= LEAST_BETWEEN_SEARCHES);
+        if is_due {
+            *searched_at = Some(Instant::now());
+        }
+        is_due
     }
 }
 
@@ -107,6 +135,8 @@ fn too_many(counted: Counted, wait: Duration) -> ApiError {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -123,5 +153,35 @@ mod tests {
         assert!(of_network.check(a).is_ok() && of_network.check(b).is_ok());
         assert!(of_network.check(a).is_err() && of_network.check(b).is_err());
         assert!(of_network.check("1.2.4.4".parse().unwrap()).is_ok());
+    }
+
+    fn address(index: u32) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from_bits(0x0A00_0000 + index))
+    }
+
+    #[test]
+    fn a_flood_of_other_addresses_is_remembered_within_the_bound() {
+        // One a minute: nobody is at rest before the test is over.
+        let limit = AddressLimit::remembering(100, Counted::Joins, 1);
+        let taken = (0..10_000).filter(|index| limit.check(address(*index)).is_ok());
+        // The bound's own, and one for all the others together.
+        assert_eq!(taken.count(), 101);
+        assert_eq!(limit.limiter.len(), 101);
+        assert!(
+            limit.check(address(7)).is_err(),
+            "who is known is counted on"
+        );
+    }
+
+    #[test]
+    fn room_is_made_for_strangers_when_others_are_at_rest() {
+        // A thousand a second: whoever asked once is at rest a millisecond later.
+        let limit = AddressLimit::remembering(100, Counted::Joins, 60_000);
+        for index in 0..100 {
+            assert!(limit.check(address(index)).is_ok());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(limit.check(address(200)).is_ok());
+        assert_eq!(limit.limiter.len(), 1, "those at rest are forgotten");
     }
 }
