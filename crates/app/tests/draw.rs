@@ -4,100 +4,31 @@
 
 mod common;
 
-use std::time::Duration;
-
 use common::fan::Fan;
-use common::http::Target;
-use common::process::{Settings, Usher, run};
-use common::{API_KEY, settings, signing_keys, wait_for, wait_for_page};
+use common::lottery::{OnSale, SOON, lottery, rule_of_today, verdict};
+use common::process::Usher;
+use common::{settings, signing_keys, wait_for, wait_for_page};
 use serde_json::{Value, json};
+use usher_base::FanId;
 use usher_base::signing::SigningKeys;
-use usher_base::{EventId, FanId};
+use usher_queue::Phase;
 use usher_queue::draw::{InclusionProof, Receipt, Signed};
-use usher_queue::pg::Store;
-use usher_queue::{Ordering, Phase};
 use usher_sandbox::Sandbox;
 
 const FANS: usize = 60;
-const SOON: Duration = Duration::from_secs(20);
 
-/// The demo's event as a lottery that nobody has opened yet.
-async fn lottery(sandbox: &Sandbox, settings: &Settings) -> String {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/commands/demo/sample.toml");
-    let made = run(&["event", "import", file], settings);
-    assert!(made.is_success(), "{made:?}");
-    let event = made.stdout.trim().to_owned();
-    let store = Store::new(
-        sqlx::PgPool::connect(&sandbox.postgres.url())
-            .await
-            .unwrap(),
-    );
-    let id: EventId = event.parse().unwrap();
-    let mut row = store.line(id).await.unwrap();
-    row.settings.ordering = Ordering::Lottery;
-    let put = store.put_settings(id, &row.settings, &row.schedule);
-    put.await.unwrap();
-    event
-}
-
-struct OnSale {
-    event: String,
-    edge: Target,
-    booking: Target,
-}
-
-impl OnSale {
-    fn admin(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let path = format!("/api/v1/admin/events/{}/{path}", self.event);
-        let answer = self.booking.call(method, &path, Some(API_KEY), Some(body));
-        let answer = answer.unwrap();
-        (answer.status, answer.json())
+/// Each fan's own proof leads to the published root.
+fn check_proofs(sale: &OnSale, fans: &[Fan], root_hex: &str) {
+    for fan in fans {
+        let path = format!("/api/v1/events/{}/draw/main/proof", sale.event);
+        let answer = sale.booking.get(&path, Some(&fan.queue_token)).unwrap();
+        let answer = answer.expect(200);
+        let proof: InclusionProof = serde_json::from_value(answer["proof"].clone()).unwrap();
+        let id: FanId = answer["fan_id"].as_str().unwrap().parse().unwrap();
+        let mut root = [0; 32];
+        hex::decode_to_slice(root_hex, &mut root).unwrap();
+        assert!(proof.verify(&id, &root));
     }
-
-    fn phase(&self, phase: Phase) {
-        wait_for(SOON, "the phase is taken", || {
-            let (status, _) = self.admin("POST", "phase", &json!({ "phase": phase }));
-            (status == 200).then_some(())
-        });
-    }
-
-    /// What is public of the draw, once it is as `looked` for.
-    fn draw(&self, what: &str, looked: impl Fn(&Value) -> bool) -> Value {
-        let path = format!("/api/v1/events/{}/draw", self.event);
-        wait_for(SOON, what, || {
-            let answer = self.edge.get(&path, None).ok()?;
-            let first = answer.expect(200)[0].clone();
-            looked(&first).then_some(first)
-        })
-    }
-
-    /// Each fan's own proof leads to the published root.
-    fn check_proofs(&self, fans: &[Fan], root_hex: &str) {
-        for fan in fans {
-            let path = format!("/api/v1/events/{}/draw/main/proof", self.event);
-            let answer = self.booking.get(&path, Some(&fan.queue_token)).unwrap();
-            let answer = answer.expect(200);
-            let proof: InclusionProof = serde_json::from_value(answer["proof"].clone()).unwrap();
-            let id: FanId = answer["fan_id"].as_str().unwrap().parse().unwrap();
-            let mut root = [0; 32];
-            hex::decode_to_slice(root_hex, &mut root).unwrap();
-            assert!(proof.verify(&id, &root));
-        }
-    }
-
-    fn record_path(&self) -> String {
-        format!("/api/v1/events/{}/draw/main/record", self.event)
-    }
-}
-
-#[track_caller]
-fn verdict(record: &str) -> bool {
-    let ended = run(&["verify-draw", record], &Settings::default());
-    assert!(matches!(ended.code, Some(0 | 1)), "{ended:?}");
-    let accepted = ended.stdout.contains("ACCEPTED");
-    assert_eq!(accepted, ended.is_success(), "{ended:?}");
-    assert!(accepted || ended.stdout.contains("REJECTED"), "{ended:?}");
-    accepted
 }
 
 /// Receipts hold, and name the commitment that the event shows.
@@ -109,17 +40,6 @@ fn check_receipt(answer: &Value, keys: &SigningKeys, draw: &Value) {
     assert!(receipt.verify(&key).is_ok());
     let commitment = hex::encode(receipt.statement.commitment);
     assert_eq!(draw["commitment"], commitment.as_str());
-}
-
-/// A public value that nobody can know before the list is final.
-fn rule_of_today() -> Value {
-    let in_two_minutes = time::OffsetDateTime::now_utc() + Duration::from_secs(120);
-    let not_before = in_two_minutes
-        .replace_nanosecond(0)
-        .unwrap()
-        .format(&time::format_description::well_known::Rfc3339)
-        .unwrap();
-    json!({ "source": "public_value", "description": "six numbers", "not_before": not_before })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +86,7 @@ async fn a_draw_can_be_checked_by_anybody_from_its_commitment_to_its_record() {
         sale.booking.get(&sale.record_path(), None).unwrap().status,
         404
     );
-    sale.check_proofs(&fans, frozen["root"]["root"].as_str().unwrap());
+    check_proofs(&sale, &fans, frozen["root"]["root"].as_str().unwrap());
     let beacon = json!({ "source": "drand", "beacon": { "round": 1, "signature": "00" } });
     assert_eq!(sale.admin("POST", "draw/main/entropy", &beacon).0, 422);
     assert_eq!(sale.admin("POST", "draw/main/entropy", &value).0, 200);

@@ -93,6 +93,8 @@ pub struct Place {
     pub standing: Option<Standing>,
     pub estimated_wait_seconds: Option<WaitShown>,
     pub rate_per_minute: Option<f64>,
+    /// What is said to everybody in line at this moment.
+    pub message: Option<String>,
     pub poll_after_ms: Option<u64>,
     pub claim_by: Option<String>,
     pub at: Option<String>,

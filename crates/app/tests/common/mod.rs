@@ -4,9 +4,11 @@
 //! Each test file is a program of its own and uses a part of this.
 #![allow(clippy::unwrap_used, dead_code)]
 
+pub mod crowd;
 pub mod fan;
 pub mod http;
 pub mod insiders;
+pub mod lottery;
 pub mod process;
 
 use std::path::Path;
