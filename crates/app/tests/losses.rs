@@ -36,121 +36,146 @@ async fn five_thousand_fans_lose_nothing() {
 
 async fn lose_an_edge_and_redis(fans: u32) {
     usher_rehearsal::guard::raise_open_files().unwrap();
-    let sandbox = Sandbox::start().await.unwrap();
-    let settings = settings(&sandbox, &signing_keys()).with("TRUSTED_PROXIES", "127.0.0.1");
-    let event = import_event(&settings);
-    let roles = ["booking", "admission", "edge", "edge"];
-    let [booking, _admission, mut doomed, edge] = roles.map(|role| Usher::serve(role, &settings));
-    set_rate(&booking.target(), &event, None);
-    for edge in [&doomed, &edge] {
-        wait_for_page(edge, &event);
+    let mut line = WaitingLine::of(fans).await;
+    line.let_some_in();
+    line.lose_an_edge();
+    line.lose_redis().await;
+    line.let_all_in().await;
+}
+
+struct WaitingLine {
+    sandbox: Sandbox,
+    event: String,
+    booking: Usher,
+    doomed: Usher,
+    _others: [Usher; 2],
+    crowd: Crowd,
+    /// As they were at first, by the order in the crowd.
+    numbers: Vec<u64>,
+}
+
+impl WaitingLine {
+    /// Everybody waits, on two edges, and has heard the true place.
+    async fn of(fans: u32) -> Self {
+        let sandbox = Sandbox::start().await.unwrap();
+        let settings = settings(&sandbox, &signing_keys()).with("TRUSTED_PROXIES", "127.0.0.1");
+        let event = import_event(&settings);
+        let roles = ["booking", "admission", "edge", "edge"];
+        let [booking, admission, doomed, edge] = roles.map(|role| Usher::serve(role, &settings));
+        set_rate(&booking.target(), &event, None);
+        for edge in [&doomed, &edge] {
+            wait_for_page(edge, &event);
+        }
+        let edges = [doomed.target(), edge.target()];
+        let crowd = Crowd::join(&edges, &event, fans).await;
+        all_hear(&crowd, "everybody hears", |seen, ahead| {
+            seen.ahead == Some(ahead)
+        });
+        Self {
+            sandbox,
+            event,
+            booking,
+            doomed,
+            _others: [admission, edge],
+            numbers: numbers(&crowd),
+            crowd,
+        }
     }
-    let edges = [doomed.target(), edge.target()];
-    let crowd = Crowd::join(&edges, &event, fans).await;
-    heard_by_all(&crowd, "everybody hears", |seen, ahead| {
-        seen.ahead == Some(ahead)
-    });
-    let numbers = numbers(&crowd);
 
-    set_rate(&booking.target(), &event, Some(FEW_A_MINUTE));
-    wait_for(HEARD_BY_ALL_WITHIN, "some are let in", || {
-        (admitted(&crowd).len() >= 10).then_some(())
-    });
-    set_rate(&booking.target(), &event, None);
+    fn set_rate(&self, per_minute: Option<u32>) {
+        set_rate(&self.booking.target(), &self.event, per_minute);
+    }
 
-    // The edge dies: its fans go to the other, in their own time.
-    crowd.listen_anew();
-    doomed.stop();
-    let came_back = wait_for(LONGEST_DELAY + SLACK, "they come back", || {
-        let seen = crowd.seen();
-        let back = seen.iter().filter_map(|seen| seen.came_back_after);
-        let away = seen
+    fn let_some_in(&self) {
+        self.set_rate(Some(FEW_A_MINUTE));
+        wait_for(HEARD_BY_ALL_WITHIN, "some are let in", || {
+            (admitted(&self.crowd).len() >= 10).then_some(())
+        });
+        self.set_rate(None);
+    }
+
+    /// Its fans go to the other, each after a random part of the delay.
+    fn lose_an_edge(&mut self) {
+        self.crowd.listen_anew();
+        self.doomed.stop();
+        wait_for(LONGEST_DELAY + SLACK, "they come back", || {
+            let mut waiting = self.crowd.seen();
+            waiting.retain(|seen| seen.admitted == 0);
+            waiting.iter().all(|seen| seen.frames > 0).then_some(())
+        });
+        let seen = self.crowd.seen();
+        let back: Vec<_> = seen
             .iter()
-            .enumerate()
-            .filter(|(_, seen)| seen.admitted == 0 && seen.frames == 0);
-        (away.count() == 0).then(|| back.collect::<Vec<_>>())
-    });
-    println!(
-        "edge killed: {} came back to the other, the last after {:.1?}",
-        came_back.len(),
-        came_back.iter().max().unwrap()
-    );
-    assert_eq!(
-        self::numbers(&crowd),
-        numbers,
-        "a number was lost with the edge"
-    );
-    heard_by_all(
-        &crowd,
-        "everybody stands where they stood",
-        |seen, ahead| seen.ahead == Some(ahead),
-    );
+            .filter_map(|seen| seen.came_back_after)
+            .collect();
+        println!(
+            "edge killed: {} came back to the other, the last after {:.1?}",
+            back.len(),
+            back.iter().max().unwrap()
+        );
+        all_hear(&self.crowd, "all stand where they stood", |seen, ahead| {
+            seen.ahead == Some(ahead)
+        });
+        assert_eq!(numbers(&self.crowd), self.numbers, "lost with the edge");
+    }
 
-    // Redis dies and keeps nothing.
-    let before = admitted(&crowd);
-    sandbox.redis.kill_9().await.unwrap();
-    let lost = Instant::now();
-    wait_for(
-        HEARD_BY_ALL_WITHIN,
-        "everybody is told that places are kept",
-        || {
-            let says = |seen: &Seen| {
-                seen.message
-                    .as_deref()?
-                    .contains("Your place is kept")
-                    .then_some(())
-            };
-            let waiting = crowd.seen().into_iter().filter(|seen| seen.admitted == 0);
-            waiting.map(|seen| says(&seen)).collect::<Option<Vec<()>>>()
-        },
-    );
-    println!(
-        "Redis killed: all know after {:.1?} that places are kept",
-        lost.elapsed()
-    );
-    sandbox.redis.restart().await.unwrap();
-    let back = Instant::now();
-    crowd.listen_anew();
-    heard_by_all(
-        &crowd,
-        "everybody stands where they stood",
-        |seen, ahead| seen.frames > 0 && seen.message.is_none() && seen.ahead == Some(ahead),
-    );
-    println!(
-        "Redis empty: all hear their place again after {:.1?}",
-        back.elapsed()
-    );
-    assert_eq!(
-        self::numbers(&crowd),
-        numbers,
-        "a number was lost with Redis"
-    );
-    assert_eq!(admitted(&crowd), before, "somebody was let in meanwhile");
+    /// It keeps nothing.
+    async fn lose_redis(&self) {
+        let before = admitted(&self.crowd);
+        self.sandbox.redis.kill_9().await.unwrap();
+        let lost = Instant::now();
+        all_hear(
+            &self.crowd,
+            "all are told that places are kept",
+            |seen, _| {
+                let message = seen.message.as_deref();
+                message.is_some_and(|message| message.contains("Your place is kept"))
+            },
+        );
+        println!(
+            "Redis killed: all know after {:.1?} that places are kept",
+            lost.elapsed()
+        );
+        self.sandbox.redis.restart().await.unwrap();
+        let back = Instant::now();
+        self.crowd.listen_anew();
+        all_hear(&self.crowd, "all stand where they stood", |seen, ahead| {
+            seen.frames > 0 && seen.message.is_none() && seen.ahead == Some(ahead)
+        });
+        println!(
+            "Redis empty: all hear their place again after {:.1?}",
+            back.elapsed()
+        );
+        assert_eq!(numbers(&self.crowd), self.numbers, "lost with Redis");
+        assert_eq!(admitted(&self.crowd), before, "let in meanwhile");
+    }
 
-    set_rate(&booking.target(), &event, Some(MANY_A_MINUTE));
-    let all_in = SETTLE_FOR + HEARD_BY_ALL_WITHIN + Duration::from_secs(u64::from(fans) / 50);
-    wait_for(all_in, "all are let in", || {
-        (admitted(&crowd).len() == fans as usize).then_some(())
-    });
-    println!("everybody is let in {:.1?} after the loss", lost.elapsed());
-    let pool = sqlx::PgPool::connect(&sandbox.postgres.url())
-        .await
-        .unwrap();
-    let released: (i64, i64) =
-        sqlx::query_as("SELECT count(*), count(DISTINCT fan_id) FROM released_fans")
-            .fetch_one(&pool)
+    async fn let_all_in(&self) {
+        self.set_rate(Some(MANY_A_MINUTE));
+        let fans = self.numbers.len();
+        let bound = SETTLE_FOR + HEARD_BY_ALL_WITHIN + Duration::from_millis(20) * fans as u32;
+        let began = Instant::now();
+        wait_for(bound, "all are let in", || {
+            (admitted(&self.crowd).len() == fans).then_some(())
+        });
+        println!("everybody was let in {:.1?} later", began.elapsed());
+        let pool = sqlx::PgPool::connect(&self.sandbox.postgres.url()).await;
+        let releases = "SELECT count(*), count(DISTINCT fan_id) FROM released_fans";
+        let (all, fans_released): (i64, i64) = sqlx::query_as(releases)
+            .fetch_one(&pool.unwrap())
             .await
             .unwrap();
-    assert_eq!(
-        released,
-        (i64::from(fans), i64::from(fans)),
-        "releases, fans released"
-    );
+        assert_eq!(
+            (all, fans_released),
+            (fans as i64, fans as i64),
+            "let in twice"
+        );
+    }
 }
 
 /// Until what `is_told` says of a fan and its true count of people ahead holds for all who wait.
 #[track_caller]
-fn heard_by_all(crowd: &Crowd, what: &str, is_told: impl Fn(&Seen, u64) -> bool) {
+fn all_hear(crowd: &Crowd, what: &str, is_told: impl Fn(&Seen, u64) -> bool) {
     wait_for(HEARD_BY_ALL_WITHIN, what, || {
         let mut waiting: Vec<Seen> = crowd.seen();
         waiting.retain(|seen| seen.admitted == 0);
