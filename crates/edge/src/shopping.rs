@@ -1,6 +1,7 @@
 //! Between a fan's wish and the booking core: which event and session a request
 //! belongs to, what a selection is called and costs.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
@@ -109,8 +110,9 @@ pub fn shown_events(headers: &HeaderMap) -> Vec<EventId> {
 struct Says {
     /// For whom it is.
     aud: String,
-    /// When it was made, in Unix seconds.
+    /// When it was made and when it ends, in Unix seconds.
     iat: i64,
+    exp: i64,
 }
 
 fn says(token: &str) -> Option<Says> {
@@ -126,14 +128,13 @@ fn audience_of(token: &str) -> Option<EventId> {
     says(token)?.aud.parse().ok()
 }
 
-/// When the access that a request shows, verified by now, was given.
-pub fn access_given_at(headers: &HeaderMap, event: EventId) -> Option<Timestamp> {
+/// From when and until when the access is that a request shows, verified by now.
+pub fn access_life(headers: &HeaderMap, event: EventId) -> Option<Range<Timestamp>> {
     let name = cookies::access(event);
     let token = cookies::bearer(headers).or_else(|| cookies::read(headers, &name))?;
-    says(token)?
-        .iat
-        .checked_mul(1_000)
-        .map(Timestamp::from_millis)
+    let Says { iat, exp, .. } = says(token)?;
+    let at = |second: i64| second.checked_mul(1_000).map(Timestamp::from_millis);
+    Some(at(iat)?..at(exp)?)
 }
 
 pub fn amount(on_sale: &OnSale, amount: i64) -> Amount {

@@ -92,7 +92,8 @@ pub struct ReservationAnswer {
     #[schema(value_type = String)]
     pub expires_at: Timestamp,
     pub extensions_remaining: u32,
-    /// The session lasts as long as the hold: use this token from now on
+    /// The session lasts as long as the hold. Where the token that was shown would end
+    /// before it, here is the one to use from now on
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_token: Option<String>,
 }
@@ -126,7 +127,7 @@ pub async fn create(
     let hold = hold(&edge, &on_sale, &access, form).await?;
     metrics::counter!("usher_holds_total", "event" => event.to_string()).increment(1);
     note_first_hold(&edge, &access, event, &headers);
-    let (token, cookie) = prolong(&edge, event, &access, hold.expires_at).await;
+    let (token, cookie) = prolong(&edge, event, &access, &headers, hold.expires_at).await;
     let mut answer = describe(&on_sale, &hold);
     answer.access_token = token;
     Ok((StatusCode::CREATED, set_cookie(cookie), Json(answer)))
@@ -137,8 +138,8 @@ fn note_first_hold(edge: &Edge, access: &AccessClaims, event: EventId, headers: 
     let now = edge.clock.now();
     let load = edge.desk.as_ref().map(|desk| &desk.load);
     let recorder = load.and_then(|load| load.recorders.of(event, now));
-    if let Some((recorder, began)) = recorder.zip(shopping::access_given_at(headers, event)) {
-        recorder.held(access.session, now.since(began));
+    if let Some((recorder, life)) = recorder.zip(shopping::access_life(headers, event)) {
+        recorder.held(access.session, now.since(life.start));
     }
 }
 
@@ -207,11 +208,13 @@ fn refusal(event: EventId, error: ReserveError) -> ApiError {
 }
 
 /// Nobody is thrown out while paying: the session lasts as long as the hold.
-/// If it cannot be prolonged now, the hold stands all the same.
-pub async fn prolong(
+/// If it cannot be prolonged now, the hold stands all the same. A new token only
+/// where the one that is shown would end before the session.
+async fn prolong(
     edge: &Edge,
     event: EventId,
     access: &AccessClaims,
+    headers: &HeaderMap,
     until: Timestamp,
 ) -> (Option<String>, Option<HeaderValue>) {
     match edge
@@ -219,6 +222,7 @@ pub async fn prolong(
         .prolong(event, access.sub, access.number, until)
         .await
     {
+        Ok(Some(session)) if is_shown_until(headers, event, session.ends_at) => (None, None),
         Ok(Some(session)) => {
             let (token, cookie) = edge.access_token(event, access, session.ends_at);
             (Some(token), Some(cookie))
@@ -229,6 +233,11 @@ pub async fn prolong(
             (None, None)
         }
     }
+}
+
+fn is_shown_until(headers: &HeaderMap, event: EventId, end: Timestamp) -> bool {
+    let life = shopping::access_life(headers, event);
+    life.is_some_and(|life| life.end.seconds() >= end.seconds())
 }
 
 fn set_cookie(cookie: Option<HeaderValue>) -> HeaderMap {
@@ -337,7 +346,7 @@ pub async fn extend(
         .extend(own.live.id, of, asked, tag, &rules)
         .await
         .map_err(hold_refusal)?;
-    let (token, cookie) = prolong(&edge, own.live.id, &own.access, hold.expires_at).await;
+    let (token, cookie) = prolong(&edge, own.live.id, &own.access, &headers, hold.expires_at).await;
     let mut answer = describe(&own.on_sale, &hold);
     answer.access_token = token;
     Ok((set_cookie(cookie), Json(answer)))
