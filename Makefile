@@ -74,6 +74,10 @@ audit: ## known vulnerabilities (needs the network)
 suite: ## every Rust test, in parallel
 	cargo nextest run --workspace --locked $(TEST_FEATURES)
 
+.PHONY: mutants
+mutants: pages ## plant known mistakes; a test must notice each
+	@scripts/mutants.sh $(ARGS)
+
 .PHONY: pages-test
 pages-test: $(WEB)/node_modules ## types and unit tests of the pages
 	npm --prefix $(WEB) run --silent check

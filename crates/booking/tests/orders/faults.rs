@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
 use usher_base::Clock;
 use usher_booking::inventory::SeatStatus;
 use usher_booking::orders::{CommitOutcome, OrderState};
@@ -127,4 +128,52 @@ async fn orders_are_finished_after_postgres_was_killed() {
     })
     .await;
     shop.check_books().await;
+}
+
+/// Buys a seat while the transactions that write `table` are held up at their very
+/// end: their statements went well, and they may still come to nothing.
+async fn buy_while_commits_wait(table: &str) {
+    const TIME_TO_BE_WRONG: Duration = Duration::from_millis(300);
+    let shop = Shop::open().await;
+    let hold = shop.hold(fan(1), &[7], 0).await;
+    let request = shop.request(fan(1), hold, "key", "pm_test_success");
+    let wait_to_commit = format!(
+        "CREATE FUNCTION wait_to_commit() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER wait_to_commit AFTER INSERT ON {table}
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_to_commit()"
+    );
+    let wait_to_commit = sqlx::raw_sql(AssertSqlSafe(wait_to_commit));
+    wait_to_commit.execute(&shop.pool).await.unwrap();
+    let mut barrier = shop.pool.begin().await.unwrap();
+    let close = sqlx::raw_sql("SELECT pg_advisory_xact_lock(7)");
+    close.execute(&mut *barrier).await.unwrap();
+
+    let orders = shop.orders.clone();
+    let mut buying = tokio::spawn(async move { orders.commit(request, price).await });
+    eventually("a transaction waits to be committed", async || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory'";
+        shop.count(waiting).await == 1
+    })
+    .await;
+    let early = tokio::time::timeout(TIME_TO_BE_WRONG, &mut buying).await;
+    assert!(
+        early.is_err(),
+        "told before {table} were durable: {early:?}"
+    );
+    let captured = shop.count("SELECT count(*) FROM test_payments").await;
+    assert_eq!(captured == 0, table == "orders", "money before the order");
+    barrier.rollback().await.unwrap();
+    confirmed(buying.await.unwrap().unwrap());
+    shop.check_books().await;
+}
+
+#[tokio::test]
+async fn no_money_moves_before_the_order_is_durable() {
+    buy_while_commits_wait("orders").await;
+}
+
+#[tokio::test]
+async fn nobody_hears_confirmed_before_it_is_durable() {
+    buy_while_commits_wait("tickets").await;
 }
