@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use usher_base::redis::CallError;
 use usher_base::{FanId, OrderId, ReservationId, Timestamp};
 use usher_booking::holds::{
-    Hold, HoldChange, HoldError, HoldRequest, HoldRules, HoldTag, MAX_EARNING_ATTEMPTS, Pinned,
-    ReservationStatus, Settled, SoldOrder, Stock, Unpin, Unpinned,
+    Hold, HoldChange, HoldError, HoldRequest, HoldRules, HoldTag, LiveOrder, LiveOrderState,
+    MAX_EARNING_ATTEMPTS, Pinned, ReservationStatus, Settled, SoldOrder, Stock, Unpin, Unpinned,
 };
 use usher_booking::inventory::{SeatIndex, SeatStatus, TierIndex};
 
@@ -42,6 +42,68 @@ impl Model {
             sold: BTreeMap::new(),
             failed: BTreeSet::new(),
         }
+    }
+
+    /// What the catalog and the orders in Postgres say, from which Redis is rebuilt:
+    /// what is paid, and what is being paid and has all its seats. The orders of the
+    /// first so many pinned holds never got there.
+    pub fn in_postgres(&self, unrecorded: usize) -> (Stock, Vec<LiveOrder>) {
+        let stock = Stock {
+            blocked: self.blocked.iter().copied().collect(),
+            ..self.stock.clone()
+        };
+        let pending = self.pending().skip(unrecorded).filter_map(|e| {
+            Some(LiveOrder {
+                order: e.hold.order?,
+                reservation: e.hold.id,
+                fan: e.hold.fan,
+                selection: e.hold.selection.clone(),
+                state: LiveOrderState::Pending { since: self.now },
+            })
+        });
+        let paid = self.sales().map(|sold| LiveOrder {
+            order: sold.order,
+            reservation: sold.reservation,
+            fan: sold.fan,
+            selection: sold.selection.clone(),
+            state: LiveOrderState::Paid,
+        });
+        let orders = pending.chain(paid).collect();
+        (stock, orders)
+    }
+
+    fn pending(&self) -> impl Iterator<Item = &Entry> {
+        self.live().filter(|e| {
+            let whole = e.own.len() == e.hold.selection.seats().len();
+            whole && e.hold.status == ReservationStatus::Committing
+        })
+    }
+
+    /// Everything is forgotten but what Postgres says.
+    pub fn rebuild(&mut self, live: &[LiveOrder]) {
+        let anew = |e: &Entry| Entry {
+            hold: Hold {
+                created_at: self.now,
+                expires_at: self.now,
+                ends_at: self.now,
+                extensions_remaining: 0,
+                attempts: 1,
+                ..e.hold.clone()
+            },
+            // Whoever asked for it, it was in another memory.
+            tag: HoldTag::of(b"forgotten"),
+            extended_by: None,
+            own: e.own.clone(),
+        };
+        let is_known = |e: &&Entry| live.iter().any(|order| e.hold.order == Some(order.order));
+        let pending = self.pending().filter(is_known);
+        self.holds = pending.map(|e| (e.hold.id, anew(e))).collect();
+        self.sold.retain(|_, sold| sold.is_some());
+        self.failed.clear();
+    }
+
+    pub fn capacity(&self, tier: TierIndex) -> u32 {
+        self.stock.tiers[usize::from(tier.0)]
     }
 
     pub fn advance(&mut self, to: Timestamp) {
@@ -97,6 +159,11 @@ impl Model {
 
     pub fn holds(&self) -> impl Iterator<Item = &Hold> {
         self.holds.values().map(|e| &e.hold)
+    }
+
+    /// Orders that nobody may commit any more.
+    pub fn decided(&self) -> BTreeSet<OrderId> {
+        self.sold.keys().chain(&self.failed).copied().collect()
     }
 
     pub fn committing(&self) -> BTreeSet<(OrderId, ReservationId)> {
@@ -320,7 +387,11 @@ impl Model {
         &mut self,
         block: &[SeatIndex],
         unblock: &[SeatIndex],
+        capacities: &[(TierIndex, u32)],
     ) -> Result<Vec<SeatIndex>, CallError> {
+        for (tier, capacity) in capacities {
+            self.stock.tiers[usize::from(tier.0)] = *capacity;
+        }
         // The script looks at all seats before it changes one.
         let statuses: Vec<_> = unblock.iter().map(|s| (*s, self.status(*s))).collect();
         let mut busy = Vec::new();

@@ -1,29 +1,29 @@
 //! The steps of a sequence, how they are made up, and how one is played on
 //! Redis and the model at once.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use proptest::test_runner::TestCaseError;
-use redis::cmd;
 use usher_base::redis::keys::of_event;
-use usher_base::{EventId, FanId, ReservationId};
-use usher_booking::holds::{HoldRequest, HoldRules, HoldTag, SoldOrder, Stock, Unpin};
-use usher_booking::inventory::{SeatIndex, SeatStatus, Selection, TierIndex};
+use usher_base::{EventId, FanId, OrderId, ReservationId};
+use usher_booking::SCRIPTS;
+use usher_booking::holds::{HoldRequest, HoldRules, HoldTag, LiveOrder, SoldOrder, Stock, Unpin};
+use usher_booking::inventory::{SeatIndex, Selection, TierIndex};
 
+use super::compare::{INVENTORY, compare, forget, same};
 use super::model::Model;
 use super::support::{START, World, at, fan, order, reservation, select};
 
-const SEATS: u32 = 6;
+pub const SEATS: u32 = 6;
 /// No seats: the padding of the last byte, and beyond it.
 const NO_SEATS: [u32; 2] = [6, 9];
 const TIERS: [u32; 2] = [3, 5];
 /// Well below what a hold is remembered for after its end.
-const LONGEST_SEQUENCE_MS: i64 = 600_000;
+pub const LONGEST_SEQUENCE_MS: i64 = 600_000;
 
 const RULES: HoldRules = HoldRules {
     tickets_per_order: 4,
@@ -73,6 +73,15 @@ pub enum Step {
     Stock {
         block: Vec<SeatIndex>,
         unblock: Vec<SeatIndex>,
+        /// Standing places that one tier has more from now on.
+        more: (u16, u32),
+    },
+    /// Redis is lost and filled anew from what Postgres has.
+    Rebuild {
+        /// Somebody else's rebuild, which was overtaken, writes once more.
+        is_disturbed: bool,
+        /// Pinned holds whose orders never came to Postgres.
+        unrecorded: usize,
     },
     Sweep,
     Wait {
@@ -134,16 +143,43 @@ fn steps(holds: u128) -> impl Strategy<Value = Vec<Step>> {
         3 => (nth.clone(), proptest::option::weighted(0.8, halves(1..18)))
             .prop_map(|(nth, back_ms)| Step::Unpin { nth, back_ms }),
         1 => nth.prop_map(|nth| Step::Restock { nth }),
-        1 => (some_seats(), some_seats())
-            .prop_map(|(block, unblock)| Step::Stock { block, unblock }),
+        1 => (some_seats(), some_seats(), (0u16..2, 0u32..3))
+            .prop_map(|(block, unblock, more)| Step::Stock { block, unblock, more }),
+        1 => (any::<bool>(), 0usize..3).prop_map(|(is_disturbed, unrecorded)| Step::Rebuild {
+            is_disturbed,
+            unrecorded,
+        }),
         1 => Just(Step::Sweep),
         4 => prop_oneof![3 => halves(1..4), 1 => halves(1..24)].prop_map(|ms| Step::Wait { ms }),
     ];
     vec(step, 1..100)
 }
 
-/// Which hold an order is about: fixed by its first commit. The last is last.
-type Orders = Vec<SoldOrder>;
+/// The attempts at payment so far, as Postgres knows them.
+#[derive(Default)]
+struct Orders {
+    /// Which hold each is about, fixed by its first commit. The last is last.
+    committed: Vec<SoldOrder>,
+    named: BTreeMap<u128, OrderId>,
+    made: u128,
+}
+
+impl Orders {
+    fn named(&mut self, name: u128) -> OrderId {
+        *self.named.entry(name).or_insert_with(|| {
+            self.made += 1;
+            order(self.made)
+        })
+    }
+
+    /// Redis does not know the others any more. Postgres does, and takes none of
+    /// them a second time: their names stand for new orders from now on.
+    fn forget_all_but(&mut self, live: &[LiveOrder]) {
+        let is_live = |id: &OrderId| live.iter().any(|order| order.order == *id);
+        self.committed.retain(|sold| is_live(&sold.order));
+        self.named.retain(|_, id| is_live(id));
+    }
+}
 
 pub async fn play(world: &World, event: EventId, steps: &[Step]) -> Result<(), TestCaseError> {
     let stock = Stock {
@@ -153,17 +189,12 @@ pub async fn play(world: &World, event: EventId, steps: &[Step]) -> Result<(), T
     };
     world.open(event, &stock, &[]).await;
     let mut model = Model::new(stock, at(START));
-    let mut orders = Orders::new();
+    let mut orders = Orders::default();
     for step in steps {
         take(world, event, &mut model, &mut orders, step).await?;
     }
     compare(world, event, &model).await?;
     forget(world, event).await;
-    Ok(())
-}
-
-fn same<T: Debug + PartialEq>(redis: T, model: T) -> Result<(), TestCaseError> {
-    prop_assert_eq!(redis, model, "redis (left) and the model (right) disagree");
     Ok(())
 }
 
@@ -215,10 +246,47 @@ async fn take(
             fan: who,
             order: n,
         } => commit(world, event, model, orders, (reservation(id), fan(who), n)).await,
-        Step::Stock { block, unblock } => same(
-            holds.stock(event, &block, &unblock, &[]).await,
-            model.stock(&block, &unblock),
-        ),
+        Step::Settle { nth } | Step::Unpin { nth, .. } | Step::Restock { nth } => {
+            match orders.committed.iter().rev().nth(nth) {
+                Some(order) => decide(world, event, model, order, step).await,
+                None => Ok(()),
+            }
+        }
+        other => keep_shop(world, event, model, orders, other).await,
+    }
+}
+
+/// What operators, losses and time do.
+async fn keep_shop(
+    world: &World,
+    event: EventId,
+    model: &mut Model,
+    orders: &mut Orders,
+    step: Step,
+) -> Result<(), TestCaseError> {
+    match step {
+        Step::Stock {
+            block,
+            unblock,
+            more: (tier, more),
+        } => {
+            let tier = TierIndex(tier);
+            let capacities = [(tier, model.capacity(tier) + more)];
+            same(
+                world
+                    .holds
+                    .stock(event, &block, &unblock, &capacities)
+                    .await,
+                model.stock(&block, &unblock, &capacities),
+            )
+        }
+        Step::Rebuild {
+            is_disturbed,
+            unrecorded,
+        } => {
+            rebuild(world, event, model, orders, (is_disturbed, unrecorded)).await;
+            compare(world, event, model).await
+        }
         Step::Sweep => compare(world, event, model).await,
         Step::Wait { ms } => {
             let now = model.now.plus(Duration::from_millis(ms));
@@ -227,12 +295,7 @@ async fn take(
             model.advance(now);
             Ok(())
         }
-        Step::Settle { nth } | Step::Unpin { nth, .. } | Step::Restock { nth } => {
-            match orders.iter().rev().nth(nth) {
-                Some(order) => decide(world, event, model, order, step).await,
-                None => Ok(()),
-            }
-        }
+        _ => Ok(()),
     }
 }
 
@@ -243,15 +306,15 @@ async fn commit(
     orders: &mut Orders,
     (id, who, n): (ReservationId, FanId, u128),
 ) -> Result<(), TestCaseError> {
-    let order = order(n);
-    let known = orders.iter().find(|known| known.order == order);
+    let order = orders.named(n);
+    let known = orders.committed.iter().find(|known| known.order == order);
     if known.is_some_and(|known| known.reservation != id) {
         return Ok(());
     }
     let is_new = known.is_none();
     let pinned = world.holds.commit(event, id, who, order).await;
     if let (Ok(pinned), true) = (&pinned, is_new) {
-        orders.push(SoldOrder {
+        orders.committed.push(SoldOrder {
             order,
             reservation: id,
             fan: who,
@@ -289,80 +352,32 @@ async fn decide(
     }
 }
 
-/// Everything that Redis keeps, after a sweep, is what the model has.
-async fn compare(world: &World, event: EventId, model: &Model) -> Result<(), TestCaseError> {
-    let holds = &world.holds;
-    while holds.sweep(event).await.unwrap().more {}
-    let bits = holds.seats(event, SEATS).await.unwrap().unwrap();
-    for seat in (0..SEATS).map(SeatIndex) {
-        prop_assert_eq!(bits.get(seat), model.status(seat), "{:?}", seat);
-    }
-    let held = (0..SEATS).filter(|s| bits.get(SeatIndex(*s)) == SeatStatus::Held);
-    let owned: Vec<u32> = hash(world, event, "owner").await.into_keys().collect();
-    same(
-        owned.into_iter().collect::<BTreeSet<_>>(),
-        held.collect::<BTreeSet<_>>(),
-    )?;
-    same(
-        holds.places_left(event, 2).await.unwrap(),
-        model.places_left(),
-    )?;
-    for tier in [TierIndex(0), TierIndex(1)] {
-        prop_assert!(model.taken(tier) <= TIERS[usize::from(tier.0)], "oversold");
-    }
-    let per_fan: BTreeMap<String, String> = hash(world, event, "perfan").await;
-    for who in (0..2).map(fan) {
-        let counted = per_fan
-            .get(&who.to_string())
-            .map_or(0, |n| n.parse().unwrap());
-        same::<u32>(counted, model.tickets_of(who))?;
-    }
-    for expected in model.holds() {
-        same(
-            holds.get(event, expected.id).await.as_ref(),
-            Ok(&expected.clone()),
-        )?;
-    }
-    let far = at(START + 2 * LONGEST_SEQUENCE_MS);
-    let pinned = holds.committing(event, far, 100).await.unwrap();
-    let pinned: BTreeSet<_> = pinned.iter().map(|p| (p.order, p.reservation)).collect();
-    same(pinned, model.committing())
-}
-
-async fn hash<K: Ord + std::str::FromStr>(
+async fn rebuild(
     world: &World,
     event: EventId,
-    name: &str,
-) -> BTreeMap<K, String>
-where
-    K::Err: Debug,
-{
-    let mut get = cmd("HGETALL");
-    get.arg(of_event(event, name));
-    let pairs: BTreeMap<String, String> = world.redis.command(get).await.unwrap();
-    pairs
-        .into_iter()
-        .map(|(k, v)| (k.parse().unwrap(), v))
-        .collect()
+    model: &mut Model,
+    orders: &mut Orders,
+    (is_disturbed, unrecorded): (bool, usize),
+) {
+    let (stock, live) = model.in_postgres(unrecorded);
+    assert!(world.redis.begin_rebuild(event).await.unwrap());
+    let run = 2;
+    let rebuilt = world.holds.rebuild(event, &stock, &live, run).await;
+    assert_eq!(rebuilt.unwrap().seats, SEATS);
+    if is_disturbed {
+        let fill = SCRIPTS.iter().find(|script| script.name == "rebuild_fill");
+        let late = world.redis.script(fill.unwrap());
+        let late = late.key(&of_scripts(event)[..]).arg("1").arg("owner");
+        let answer: Vec<String> = late.arg("0").arg("a stranger").run().await.unwrap();
+        assert_eq!(answer, ["overtaken"]);
+    }
+    world.redis.open_rebuilt(event, false).await.unwrap();
+    model.rebuild(&live);
+    orders.forget_all_but(&live);
 }
 
-/// Frees the memory of a finished sequence.
-async fn forget(world: &World, event: EventId) {
-    let names = [
-        "seats",
-        "owner",
-        "holds",
-        "due",
-        "perfan",
-        "tiers",
-        "committing",
-        "closed",
-        "sold",
-        "trail",
-    ];
-    let mut unlink = cmd("UNLINK");
-    for name in names {
-        unlink.arg(of_event(event, name));
-    }
-    world.redis.command::<i64>(unlink).await.unwrap();
+/// The keys of every booking script, as `record.lua` lists them.
+fn of_scripts(event: EventId) -> Vec<String> {
+    let names = ["meta"].into_iter().chain(INVENTORY);
+    names.map(|name| of_event(event, name)).collect()
 }
