@@ -18,6 +18,8 @@ use super::wait_for;
 /// `public_url` as it is by default: who signs.
 const ISSUER: &str = "http://127.0.0.1:8080";
 const PATIENCE: Duration = Duration::from_secs(20);
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 const INSIDE_FOR: Duration = Duration::from_secs(3_600);
 
 pub struct Insiders {
@@ -68,11 +70,7 @@ impl Insider {
 
     /// Asks again while the shop has too much to do; also says when it asked last.
     pub fn reserve(&self, shop: &Target, wish: &Value) -> (Instant, Answer) {
-        wait_for(PATIENCE, "a hold is decided", || {
-            let asked = Instant::now();
-            let answer = self.try_reserve(shop, wish).unwrap();
-            (answer.status != 503).then_some((asked, answer))
-        })
+        until_decided(|| self.try_reserve(shop, wish).unwrap())
     }
 
     pub fn release(&self, shop: &Target, held: &Value) {
@@ -94,10 +92,29 @@ impl Insider {
     /// Pays, and asks again while the shop has too much to do.
     pub fn commit(&self, shop: &Target, held: &Value) -> Answer {
         let payment = payment();
-        wait_for(PATIENCE, "a payment is decided", || {
-            let answer = self.try_commit(shop, held, &payment).unwrap();
-            (answer.status != 503).then_some(answer)
-        })
+        let (_, answer) = until_decided(|| self.try_commit(shop, held, &payment).unwrap());
+        answer
+    }
+}
+
+/// Asks, and asks again while it is turned away, ever more seldom: a crowd that came
+/// back at once would keep the shop busy with turning it away. Also when it asked last.
+fn until_decided(ask: impl Fn() -> Answer) -> (Instant, Answer) {
+    let deadline = Instant::now() + PATIENCE;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let asked = Instant::now();
+        let answer = ask();
+        if answer.status != 503 {
+            return (asked, answer);
+        }
+        assert!(
+            asked < deadline,
+            "turned away for {PATIENCE:?}: {}",
+            answer.body
+        );
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
