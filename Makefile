@@ -14,7 +14,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: demo
 demo: setup-demo pages ## a small on-sale on this machine, with private servers
@@ -26,6 +26,20 @@ BENCH := target/release/usher-bench
 .PHONY: bench
 bench: setup-demo pages build-bench ## measure usher on this machine, beside the ceilings of the same run
 	@$(BENCH) run $(ARGS)
+
+# Short runs are noisy: it fails only where a ratio fell by more than three tenths.
+CHECKED := joins reads sales
+RECORDED := crates/bench/recorded.json
+
+.PHONY: bench-check
+bench-check: setup-demo pages build-bench ## has a ratio fallen clearly below the recorded one?
+	@$(BENCH) run $(CHECKED) --quick --out target/bench-check
+	@$(BENCH) compare $(RECORDED) target/bench-check/results.json
+
+.PHONY: bench-record
+bench-record: setup-demo pages build-bench ## record the ratios that bench-check compares with
+	@$(BENCH) run $(CHECKED) --quick --out target/bench-check
+	@cp target/bench-check/results.json $(RECORDED)
 
 .PHONY: build-bench
 build-bench:
