@@ -6,6 +6,7 @@ pub mod control;
 pub mod sim;
 
 mod cache;
+mod calibration;
 mod decisions;
 mod gate;
 mod keys;
@@ -16,6 +17,7 @@ pub mod signals;
 mod status;
 mod stock;
 
+pub use calibration::{Calibration, CalibrationStep, Calibrations};
 pub use decisions::decisions_between;
 pub use gate::{Gate, Permit, Refused};
 pub use leader::Leader;

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{demo, doctor, event, healthcheck, operator, serve, tools};
+use commands::{calibrate, demo, doctor, event, healthcheck, operator, serve, tools};
 use config::{Config, Sources};
 use role::Role;
 
@@ -81,6 +81,8 @@ enum Command {
     },
     /// Run the admission law against simulated backends and crowds
     Simulate(tools::SimulateArguments),
+    /// Find out how many requests a second the backend bears, so that auto begins from it
+    Calibrate(Box<calibrate::CalibrateArguments>),
     /// Send thousands of synthetic fans to a running usher and judge what happened
     Rehearse(Box<usher_rehearsal::RehearseArgs>),
 }
@@ -138,6 +140,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Operator(command) => operator::run(&settings()?, command).await,
         Command::VerifyDraw { record } => tools::verify_draw(&record).await,
         Command::Simulate(simulate) => tools::simulate(&simulate),
+        Command::Calibrate(arguments) => calibrate::run(&settings()?, *arguments).await,
         Command::Rehearse(rehearse) => tools::rehearse(*rehearse).await,
     }
 }

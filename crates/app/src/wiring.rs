@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use usher_admission::control::Tuning;
-use usher_admission::{Gate, Leader, Policies};
+use usher_admission::{Calibrations, Gate, Leader, Policies};
 use usher_base::redis::{Hints, Redis, Script, TimeSource};
 use usher_base::signing::SigningKeys;
 use usher_base::{Clock, SystemClock};
@@ -243,6 +243,7 @@ async fn open_desk(
         events: Arc::clone(events),
         operators: Operators::new(pool.clone()),
         policies: Policies::new(pool.clone(), line.clone()),
+        calibrations: Calibrations::new(pool.clone()),
         lines: LineStore::new(pool.clone()),
         draws: Draws::default(),
         orders: Orders::new(redis, pool.clone(), writer, provider, Arc::clone(clock)),

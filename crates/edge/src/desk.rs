@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use usher_admission::Policies;
+use usher_admission::{Calibrations, Policies};
 use usher_booking::orders::Orders;
 use usher_booking::pg::audit::Entry;
 use usher_booking::pg::operators::Operators;
@@ -20,6 +20,7 @@ use crate::state::Edge;
 
 pub struct Desk {
     pub policies: Policies,
+    pub calibrations: Calibrations,
     pub lines: LineStore,
     pub draws: Draws,
     pub orders: Arc<Orders>,

@@ -10,6 +10,7 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("GET", "/api/v1/admin/events", Viewer),
     ("GET", "/api/v1/admin/events/{event}", Viewer),
     ("GET", "/api/v1/admin/events/{event}/admission", Viewer),
+    ("GET", "/api/v1/admin/events/{event}/calibration", Viewer),
     ("GET", "/api/v1/admin/events/{event}/status", Viewer),
     ("GET", "/api/v1/admin/events/{event}/status/stream", Viewer),
     ("GET", "/api/v1/admin/ledger", Viewer),

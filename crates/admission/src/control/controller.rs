@@ -83,6 +83,22 @@ impl Controller {
         &self.tuning
     }
 
+    /// Begins anew from this capacity, unless it began from it: a calibration is the operator's word, and what was
+    /// grown or cut before it says less.
+    pub fn calibrate(&mut self, start_requests_per_s: f64) {
+        if self.tuning.start_requests_per_s == start_requests_per_s {
+            return;
+        }
+        self.tuning.start_requests_per_s = start_requests_per_s;
+        self.wanted = WantedRate::new(&self.tuning);
+        self.wanted_inside = self.calibrated_inside();
+    }
+
+    /// People that the calibrated capacity serves, as far as was known before the sale.
+    fn calibrated_inside(&self) -> f64 {
+        self.tuning.start_requests_per_s / self.tuning.requests_per_inside_prior
+    }
+
     /// One second: takes the measurements, decides. `signals` is `None` when the backend told nothing.
     pub fn tick(
         &mut self,
@@ -189,7 +205,7 @@ impl Controller {
         let target = self.wanted.get() / self.demand.per_inside(tuning);
         let used = self.expected_inside(now_ms, room) / tuning.binding_share;
         if used < now {
-            let calibrated = tuning.start_requests_per_s / tuning.requests_per_inside_prior;
+            let calibrated = self.calibrated_inside();
             let faded = now * (-dt_s / tuning.unused_fade_s).exp();
             return target.min(faded.max(used).max(calibrated.min(now)));
         }

@@ -19,7 +19,7 @@ mod term;
 mod tidy;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -32,8 +32,10 @@ use usher_base::signing::SigningKeys;
 use usher_base::{Clock, EventId};
 use usher_queue::Line;
 use usher_queue::pg::{LineRow, Recorder, Store};
+use uuid::Uuid;
 
 use crate::control::{Controller, Tuning, TuningError};
+use crate::pg::calibrations;
 
 pub(crate) use law::Kept;
 
@@ -41,6 +43,8 @@ pub(crate) use law::Kept;
 const DISCOVER_EVERY: Duration = Duration::from_secs(1);
 /// One reading takes no longer.
 const DISCOVER_WITHIN: Duration = Duration::from_secs(2);
+/// A start without Postgres is not held up for longer by what only improves it.
+const CALIBRATIONS_WITHIN: Duration = Duration::from_millis(300);
 
 /// Leads this process's part of all events.
 pub struct Leader {
@@ -51,6 +55,8 @@ pub struct Leader {
     pool: PgPool,
     clock: Arc<dyn Clock>,
     tuning: Tuning,
+    /// Requests/s that each event's backend was measured to bear, as Postgres had it last.
+    calibrated: RwLock<HashMap<Uuid, f64>>,
     /// To sign the lists of draws with; without them lotteries wait.
     keys: Option<Arc<SigningKeys>>,
 }
@@ -72,6 +78,7 @@ impl Leader {
             pool,
             clock,
             tuning: Tuning::default(),
+            calibrated: RwLock::default(),
             keys: None,
         }
     }
@@ -101,6 +108,7 @@ impl Leader {
                 () = stop.cancelled() => break,
             }
             led.retain(|_, one| !one.task.is_finished());
+            self.read_calibrations().await;
             let read = self.store.live_lines();
             let read = tokio::select! {
                 read = tokio::time::timeout(DISCOVER_WITHIN, read) => read,
@@ -138,6 +146,23 @@ impl Leader {
             let task = tokio::spawn(term::serve(leader, read_rows, stop));
             led.insert(event, Led { rows, task });
         }
+    }
+
+    /// Those known stay without Postgres.
+    async fn read_calibrations(&self) {
+        let read = calibrations::rates(&self.pool);
+        if let Ok(Ok(rates)) = tokio::time::timeout(CALIBRATIONS_WITHIN, read).await {
+            *self
+                .calibrated
+                .write()
+                .unwrap_or_else(PoisonError::into_inner) = rates;
+        }
+    }
+
+    fn calibrated(&self, event: EventId) -> Option<f64> {
+        let known = self.calibrated.read();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        known.get(&event.uuid()).copied()
     }
 
     fn new_law(&self) -> Controller {

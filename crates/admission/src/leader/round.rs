@@ -223,6 +223,9 @@ impl<'l> Round<'l> {
         let room = self.room(look, happened);
         let signals = self.sources.merged(look.now);
         let policy = self.policy();
+        if let Some(requests_per_s) = self.leader.calibrated(self.event) {
+            self.law.calibrate(requests_per_s);
+        }
         let mut decision = self.law.tick(now_ms, signals.as_ref(), &room, &policy);
         self.usual_claim_s = decision.state.pickup_s;
         if shut(&look.board).is_some() || self.policy.is_none() {

@@ -1,4 +1,5 @@
 //! Admission's tables. Only the leader and operators' calls open them.
 
+pub(crate) mod calibrations;
 pub(crate) mod checkpoints;
 pub(crate) mod policies;

@@ -1,5 +1,6 @@
 //! One file a command; `main` only parses and dispatches.
 
+pub mod calibrate;
 pub mod demo;
 pub mod doctor;
 pub mod event;

@@ -2,6 +2,7 @@
 //! made it and takes effect within a second.
 
 pub mod admission;
+pub mod calibration;
 pub mod door;
 pub mod draw;
 pub mod events;
