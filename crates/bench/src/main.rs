@@ -3,6 +3,7 @@
 //! processes under load are real: usher's binary, a private Redis and a durable
 //! Postgres.
 
+mod capacity;
 mod ceilings;
 mod empty;
 mod fans;
@@ -14,6 +15,8 @@ mod stack;
 mod streamer;
 mod suite;
 mod table;
+mod throttle;
+mod workers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +47,11 @@ enum Command {
         /// results.json of the new run
         new: PathBuf,
     },
+    /// Halve a real backend's capacity and give it back, under the admission law
+    Capacity(capacity::CapacityArguments),
+    /// A shop with so many workers, for `capacity`
+    #[command(hide = true)]
+    ServeWorkers(workers::WorkersArguments),
     /// The ceiling of HTTP: a handler that does nothing
     #[command(hide = true)]
     ServeEmpty,
@@ -63,6 +71,8 @@ async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => suite::run(arguments).await,
         Command::Compare { recorded, new } => table::compare_files(&recorded, &new),
+        Command::Capacity(arguments) => capacity::run(arguments).await,
+        Command::ServeWorkers(arguments) => workers::serve(arguments).await,
         Command::ServeEmpty => empty::serve().await,
         Command::ServePlain {
             redis_url,

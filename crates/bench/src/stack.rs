@@ -103,14 +103,23 @@ impl Stack {
                 room,
                 ..LineSettings::default()
             };
-            let store = Store::new(self.pool.clone());
-            let schedule = usher_queue::Schedule::default();
-            store.put_settings(event, &settings, &schedule).await?;
+            self.put_line(event, &settings).await?;
         }
         for usher in &self.ushers {
             wait_until_served(&usher.address, event).await?;
         }
         Ok(event)
+    }
+
+    pub async fn put_line(&self, event: EventId, settings: &LineSettings) -> anyhow::Result<()> {
+        let store = Store::new(self.pool.clone());
+        let schedule = usher_queue::Schedule::default();
+        Ok(store.put_settings(event, settings, &schedule).await?)
+    }
+
+    /// Another process of this stack, with its servers and keys.
+    pub async fn process(&self, role: &str) -> anyhow::Result<UsherProcess> {
+        UsherProcess::serve(role, &self.settings).await
     }
 
     /// Lets nobody in, or so many a minute.
@@ -119,11 +128,15 @@ impl Stack {
             Some(rate) => json!({ "mode": "manual", "rate_per_minute": rate }),
             None => json!({ "mode": "paused" }),
         };
+        self.set_policy(event, &policy).await
+    }
+
+    pub async fn set_policy(&self, event: EventId, policy: &Value) -> anyhow::Result<()> {
         let path = format!("/api/v1/admin/events/{event}/admission");
-        let reply = call(self.address(), "PUT", &path, API_KEY, Some(&policy)).await?;
+        let reply = call(self.address(), "PUT", &path, API_KEY, Some(policy)).await?;
         ensure!(
             reply.status == 200,
-            "the rate is not taken: {}",
+            "the policy is not taken: {}",
             reply.status
         );
         Ok(())

@@ -7,21 +7,21 @@ use super::law::Answer;
 use crate::control::{AgeCount, Room, Signals, Stock};
 
 /// One second of a run.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
+#[derive(Debug, Clone, Default)]
+pub struct Row {
     /// Requests/s the backend could do.
-    pub(super) capacity: f64,
-    pub(super) goodput: f64,
-    pub(super) refused: f64,
-    pub(super) p99_ms: f64,
-    pub(super) inside: u64,
-    pub(super) wanted_inside: f64,
+    pub capacity: f64,
+    pub goodput: f64,
+    pub refused: f64,
+    pub p99_ms: f64,
+    pub inside: u64,
+    pub wanted_inside: f64,
     /// Decided rate, people/s.
-    pub(super) rate_per_s: f64,
-    pub(super) released: u32,
-    pub(super) alarm: bool,
+    pub rate_per_s: f64,
+    pub released: u32,
+    pub alarm: bool,
     /// Fans who gave up for being refused, so far.
-    pub(super) gave_up: u64,
+    pub gave_up: u64,
 }
 
 #[derive(Debug, Default)]

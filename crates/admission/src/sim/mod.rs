@@ -19,6 +19,8 @@ mod world;
 pub use draw::Spread;
 pub use judge::{Measure, Rule};
 pub use law::LawKind;
+pub use meter::Row;
 pub use plant::Plant;
 pub use report::{Report, Request, SimulateError, Summary, run, simulate, summarise};
 pub use scenario::{Change, Judge, Scenario};
+pub use svg::draw as picture;

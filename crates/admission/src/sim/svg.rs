@@ -26,8 +26,8 @@ struct Panel {
     lines: Vec<Line>,
 }
 
-/// Draws a run. `turn_s` is the second of the change, 0 for none.
-pub(super) fn draw(title: &str, rows: &[Row], turn_s: u32, target_ms: f64) -> String {
+/// Draws a run, simulated or real. `turn_s` is the second of the change, 0 for none.
+pub fn draw(title: &str, rows: &[Row], turn_s: u32, target_ms: f64) -> String {
     let panels = panels(rows, target_ms);
     let height = TOP + panels.len() as f64 * (PANEL + GAP) + 8.0;
     let mut svg = format!(

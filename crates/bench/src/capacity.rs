@@ -1,0 +1,234 @@
+//! The admission law against a real backend whose capacity is halved and given back
+//! while real fans wait, claim, hold and pay: what the simulator claims, seen on
+//! processes. Leaves a picture of the run, drawn as the simulator's are.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::ensure;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+use usher_admission::sim::{Row, picture};
+use usher_base::EventId;
+use usher_queue::{LineSettings, Room};
+
+use crate::processes::{Helper, usher_binary};
+use crate::stack::Stack;
+use crate::throttle::Throttled;
+use crate::workers::SERVICE;
+
+const SEATS: u32 = 60_000;
+const WORKERS: u32 = 10;
+/// A visit is over after this, bought or not: the outside shop has no other end.
+const SESSION: Duration = Duration::from_secs(30);
+/// Requests/s that the booking node does in its whole share, as seen when it had all
+/// the load it could take; for the picture.
+const BOOKING_PER_S: f64 = 200.0;
+/// Full, halved, full again: seconds from the beginning.
+const HALVED_AT: u32 = 150;
+const GIVEN_BACK_AT: u32 = 270;
+const END_AT: u32 = 390;
+const FANS: u32 = 14_000;
+/// The law's default target, for the picture.
+const TARGET_MS: f64 = 600.0;
+/// Of a processor, for the booking node while it has all of its capacity.
+const WHOLE_SHARE: f64 = 0.06;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// A shop of ten workers that pushes its signals
+    Workers,
+    /// usher's own booking node, with a share of a processor
+    Booking,
+}
+
+#[derive(Args)]
+pub struct CapacityArguments {
+    #[arg(value_enum)]
+    backend: Backend,
+    /// Folder for the picture and the seconds it was drawn from
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+}
+
+pub async fn run(arguments: CapacityArguments) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&arguments.out)?;
+    let stack = Stack::start(1).await?;
+    let event = stack.event("bench-capacity", SEATS, Room::On).await?;
+    let settings = LineSettings {
+        session: SESSION,
+        ..LineSettings::default()
+    };
+    stack.put_line(event, &settings).await?;
+    let mut behind = Behind::start(arguments.backend, &stack, event).await?;
+    stack.set_policy(event, &json!({ "mode": "auto" })).await?;
+    let folder = tempfile::tempdir()?;
+    let mut fans = come(&stack, event, &behind.address, folder.path())?;
+    let rows = watch(&stack, event, &mut behind).await?;
+    // They have served their purpose; how each of them fared is not asked here.
+    let _ = fans.kill().await;
+    let name = format!("{:?}", arguments.backend).to_lowercase();
+    let title =
+        format!("{name}: capacity halved at {HALVED_AT} s, given back at {GIVEN_BACK_AT} s");
+    let file = arguments.out.join(format!("real-{name}.svg"));
+    std::fs::write(&file, picture(&title, &rows, HALVED_AT, TARGET_MS))?;
+    println!("{}", table(&rows));
+    eprintln!("==> the picture is {}", file.display());
+    Ok(())
+}
+
+/// What is behind the waiting room.
+struct Behind {
+    address: String,
+    /// Requests/s that it can do when nothing is taken from it.
+    whole: f64,
+    share: f64,
+    what: What,
+}
+
+enum What {
+    Workers(Helper),
+    Booking(Throttled),
+}
+
+impl Behind {
+    async fn start(backend: Backend, stack: &Stack, event: EventId) -> anyhow::Result<Self> {
+        let (what, address, whole) = match backend {
+            Backend::Workers => {
+                let arguments = [
+                    "serve-workers".to_owned(),
+                    format!("--usher={}", stack.address()),
+                    format!("--event={event}"),
+                    format!("--workers={WORKERS}"),
+                ];
+                let mut shop = Helper::start(&arguments)?;
+                let address = shop.line().await?;
+                let whole = f64::from(WORKERS) / SERVICE.as_secs_f64();
+                (What::Workers(shop), address, whole)
+            }
+            Backend::Booking => {
+                let node = Throttled::new(stack.process("booking").await?);
+                node.give(WHOLE_SHARE);
+                let address = node.process.address.clone();
+                (What::Booking(node), address, BOOKING_PER_S)
+            }
+        };
+        Ok(Self {
+            address,
+            whole,
+            share: 1.0,
+            what,
+        })
+    }
+
+    /// From now on it has this share of its capacity.
+    async fn give(&mut self, share: f64) -> anyhow::Result<()> {
+        self.share = share;
+        match &mut self.what {
+            What::Workers(shop) => {
+                let workers = f64::from(WORKERS) * share;
+                shop.tell(&format!("{workers:.0}")).await
+            }
+            What::Booking(node) => {
+                node.give(WHOLE_SHARE * share);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Real fans, who hold and pay at the backend.
+fn come(stack: &Stack, event: EventId, backend: &str, out: &Path) -> anyhow::Result<Child> {
+    let mut command = Command::new(usher_binary()?);
+    command
+        .args(["rehearse", "--profile", "calm", "--map-share", "0"])
+        .args(["--hesitation-seconds", "2", "--arrive-seconds", "90"])
+        .arg(format!("--event={event}"))
+        .arg(format!("--target=http://{}", stack.address()))
+        .arg(format!("--booking=http://{backend}"))
+        .arg(format!("--fans={FANS}"))
+        .arg(format!("--max-seconds={}", END_AT + 30))
+        .arg("--out")
+        .arg(out)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    Ok(command.spawn()?)
+}
+
+/// One row a second, while capacity is taken and given back.
+async fn watch(stack: &Stack, event: EventId, behind: &mut Behind) -> anyhow::Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut released_before = 0;
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    for second in 0..END_AT {
+        tick.tick().await;
+        match second {
+            HALVED_AT => behind.give(0.5).await?,
+            GIVEN_BACK_AT => behind.give(1.0).await?,
+            _ => {}
+        }
+        let status = stack.status(event).await?;
+        let released = status["released_total"].as_u64().unwrap_or_default();
+        let mut row = row(&status["decision"]["state"]);
+        row.capacity = behind.whole * behind.share;
+        row.released = u32::try_from(released.saturating_sub(released_before))?;
+        released_before = released;
+        if second % 15 == 0 {
+            let clause = &status["clause"];
+            eprintln!(
+                "    {second} s of {END_AT}: {:.0}/s done, p99 {:.0} ms, {} inside, {clause}",
+                row.goodput, row.p99_ms, row.inside
+            );
+        }
+        rows.push(row);
+    }
+    ensure!(released_before > 0, "nobody was let in");
+    Ok(rows)
+}
+
+/// What the leader saw and wanted in its last second.
+fn row(state: &Value) -> Row {
+    let figure = |name: &str| state[name].as_f64().unwrap_or_default();
+    let goodput = figure("goodput_per_s");
+    let refused = figure("refused_share").min(0.99);
+    Row {
+        goodput,
+        refused: goodput * refused / (1.0 - refused),
+        p99_ms: figure("p99_ms"),
+        inside: state["inside"].as_u64().unwrap_or_default(),
+        wanted_inside: figure("wanted_inside"),
+        ..Row::default()
+    }
+}
+
+/// Each third of the run by its last minute, when the law has settled.
+fn table(rows: &[Row]) -> String {
+    const SETTLED: usize = 60;
+    let mut out = String::from(
+        "| until | capacity/s | goodput/s | used | p99 ms, median | seconds above target | let in/s |\n\
+         | --: | --: | --: | --: | --: | --: | --: |\n",
+    );
+    for until in [HALVED_AT, GIVEN_BACK_AT, END_AT].map(|second| second as usize) {
+        let part = &rows[until.saturating_sub(SETTLED)..until.min(rows.len())];
+        let mean = |value: fn(&Row) -> f64| part.iter().map(value).sum::<f64>() / part.len() as f64;
+        let mut p99: Vec<f64> = part.iter().map(|row| row.p99_ms).collect();
+        p99.sort_by(f64::total_cmp);
+        let above = p99.iter().filter(|ms| **ms > TARGET_MS).count();
+        let (capacity, goodput) = (mean(|row| row.capacity), mean(|row| row.goodput));
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            out,
+            "| {until} s | {capacity:.0} | {goodput:.1} | {:.2} | {:.0} | {above} of {} | {:.1} |",
+            goodput / capacity,
+            p99[p99.len() / 2],
+            part.len(),
+            mean(|row| f64::from(row.released)),
+        );
+    }
+    out
+}

@@ -1,0 +1,62 @@
+//! A process that gets only a share of a processor: stopped and let go on, many
+//! times a second. Crude, and real: what it cannot do in its share, it does later.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::processes::UsherProcess;
+
+/// One go and one stop.
+const TURN: Duration = Duration::from_millis(100);
+const PARTS_PER_MILLION: f64 = 1e6;
+
+pub struct Throttled {
+    pub process: UsherProcess,
+    share_ppm: Arc<AtomicU32>,
+}
+
+impl Throttled {
+    pub fn new(process: UsherProcess) -> Self {
+        let share_ppm = Arc::new(AtomicU32::new(PARTS_PER_MILLION as u32));
+        tokio::spawn(take_turns(process.pid(), Arc::clone(&share_ppm)));
+        Self { process, share_ppm }
+    }
+
+    /// From now on so much of the time, from 0 to 1.
+    pub fn give(&self, share: f64) {
+        let ppm = (share.clamp(0.0, 1.0) * PARTS_PER_MILLION) as u32;
+        self.share_ppm.store(ppm, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Throttled {
+    fn drop(&mut self) {
+        // A stopped process hears no request to end.
+        self.give(1.0);
+        send(self.process.pid(), Signal::SIGCONT);
+    }
+}
+
+async fn take_turns(pid: u32, share_ppm: Arc<AtomicU32>) {
+    loop {
+        let share = f64::from(share_ppm.load(Ordering::Relaxed)) / PARTS_PER_MILLION;
+        if !send(pid, Signal::SIGCONT) {
+            return;
+        }
+        tokio::time::sleep(TURN.mul_f64(share)).await;
+        if share < 1.0 {
+            send(pid, Signal::SIGSTOP);
+            tokio::time::sleep(TURN.mul_f64(1.0 - share)).await;
+        }
+    }
+}
+
+/// False when the process is gone.
+fn send(pid: u32, signal: Signal) -> bool {
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0);
+    pid.is_some_and(|pid| kill(Pid::from_raw(pid), signal).is_ok())
+}
