@@ -15,6 +15,7 @@ use usher_base::{Clock as _, EventId, SystemClock};
 use usher_booking::Relay;
 use usher_booking::holds::Holds;
 use usher_booking::orders::Orders;
+use usher_booking::webhooks::Webhooks;
 use usher_edge::Edge;
 use usher_queue::Line;
 
@@ -24,8 +25,8 @@ use usher_edge::Events;
 /// Events that another process made or took away.
 const DISCOVER_EVERY: Duration = Duration::from_secs(2);
 const EVERY: Duration = Duration::from_secs(1);
-const PRUNE_OUTBOX_EVERY: Duration = Duration::from_secs(10);
 const PRUNE_NOTICES_EVERY: Duration = Duration::from_secs(3_600);
+const MEASURE_WEBHOOKS_EVERY: Duration = Duration::from_secs(10);
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 /// Rounds at once when one did not take all that was due.
 const MAX_ROUNDS: usize = 20;
@@ -49,10 +50,6 @@ pub fn run_booking(
         discover(Arc::clone(&known))
     }));
     let pruned = Arc::clone(&orders);
-    tasks.spawn(every(PRUNE_OUTBOX_EVERY, stop.clone(), move || {
-        prune_outbox(Arc::clone(&pruned))
-    }));
-    let pruned = Arc::clone(&orders);
     tasks.spawn(every(PRUNE_NOTICES_EVERY, stop.clone(), move || {
         prune_notices(Arc::clone(&pruned))
     }));
@@ -71,6 +68,44 @@ pub fn run_booking(
     tasks.spawn(each_second(stop.clone(), move || {
         publish(Arc::clone(&relay))
     }));
+}
+
+/// Outgoing webhooks: turns begun each second, run beside each other.
+pub fn run_webhooks(tasks: &TaskTracker, webhooks: Webhooks, life: &Lifecycle) {
+    let webhooks = Arc::new(webhooks);
+    let (telling, turns, stop) = (Arc::clone(&webhooks), tasks.clone(), life.closing.clone());
+    tasks.spawn(each_second(stop.clone(), move || {
+        tell(Arc::clone(&telling), turns.clone(), stop.clone())
+    }));
+    let measured = Arc::clone(&webhooks);
+    tasks.spawn(every(
+        MEASURE_WEBHOOKS_EVERY,
+        life.closing.clone(),
+        move || measure_webhooks(Arc::clone(&measured)),
+    ));
+    tasks.spawn(every(
+        PRUNE_NOTICES_EVERY,
+        life.closing.clone(),
+        move || prune_dead_letters(Arc::clone(&webhooks)),
+    ));
+}
+
+async fn tell(webhooks: Arc<Webhooks>, turns: TaskTracker, stop: CancellationToken) {
+    if let Err(error) = webhooks.run_once(&turns, &stop).await {
+        tracing::debug!(%error, "webhooks are not sent this time");
+    }
+}
+
+async fn measure_webhooks(webhooks: Arc<Webhooks>) {
+    if let Err(error) = webhooks.measure().await {
+        tracing::debug!(%error, "webhooks are not counted this time");
+    }
+}
+
+async fn prune_dead_letters(webhooks: Arc<Webhooks>) {
+    if let Err(error) = webhooks.prune().await {
+        tracing::debug!(%error, "old dead letters are not forgotten this time");
+    }
 }
 
 pub async fn each_second<F: Future<Output = ()>>(stop: CancellationToken, work: impl Fn() -> F) {
@@ -130,17 +165,6 @@ async fn publish(relay: Arc<Relay>) {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => return tracing::debug!(%error, "the outbox is not published this time"),
-        }
-    }
-}
-
-/// What was published long ago; the event store keeps it.
-async fn prune_outbox(orders: Arc<Orders>) {
-    for _ in 0..MAX_ROUNDS {
-        match orders.prune_outbox().await {
-            Ok(0) => return,
-            Ok(_) => {}
-            Err(error) => return tracing::debug!(%error, "the outbox is not pruned this time"),
         }
     }
 }

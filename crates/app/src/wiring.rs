@@ -19,7 +19,9 @@ use usher_booking::orders::Orders;
 use usher_booking::payments::stripe::{StripeClient, StripeProvider};
 use usher_booking::payments::{GuardedProvider, PaymentProvider, TestProvider};
 use usher_booking::pg::operators::Operators;
+use usher_booking::pg::webhooks::Endpoints;
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
+use usher_booking::webhooks::{self, Patience, Targets, Webhooks};
 use usher_edge::{
     AddressLimit, CookieJar, Counted, Desk, Draws, Edge, EdgeSettings, EventStores, Events,
     FanLimits, FirstKey, Live, LiveOptions, Load, StreamSlots, TrustedProxies,
@@ -78,6 +80,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         if role.books() {
             let opened = open_desk(config, &pool, &line, &clock, &whole).await?;
             run_booking(&tasks, &whole, &opened, &pool, &line, life);
+            background::run_webhooks(&tasks, webhooks(&opened, pool.clone(), &clock), life);
             desk = Some(opened);
         }
         if role.leads() {
@@ -145,6 +148,11 @@ fn run_booking(
     };
     let gate = Arc::clone(&desk.load.gate);
     signals::run(tasks, source, gate, &life.closing);
+}
+
+fn webhooks(desk: &Desk, pool: PgPool, clock: &Arc<dyn Clock>) -> Webhooks {
+    let client = webhooks::Client::new(desk.webhook_targets);
+    Webhooks::new(pool, client, Patience::default(), Arc::clone(clock))
 }
 
 fn beacons(config: &Config, pool: PgPool) -> BeaconWatch {
@@ -242,6 +250,10 @@ async fn open_desk(
     Ok(Desk {
         events: Arc::clone(events),
         operators: Operators::new(pool.clone()),
+        webhooks: Endpoints::new(pool.clone()),
+        webhook_targets: Targets {
+            private: config.webhooks_to_private_networks,
+        },
         policies: Policies::new(pool.clone(), line.clone()),
         calibrations: Calibrations::new(pool.clone()),
         lines: LineStore::new(pool.clone()),

@@ -9,6 +9,8 @@ use usher_admission::{Calibrations, Policies};
 use usher_booking::orders::Orders;
 use usher_booking::pg::audit::Entry;
 use usher_booking::pg::operators::Operators;
+use usher_booking::pg::webhooks::Endpoints;
+use usher_booking::webhooks::Targets;
 use usher_queue::pg::Store as LineStore;
 
 use crate::draws::Draws;
@@ -25,6 +27,8 @@ pub struct Desk {
     pub draws: Draws,
     pub orders: Arc<Orders>,
     pub operators: Operators,
+    pub webhooks: Endpoints,
+    pub webhook_targets: Targets,
     pub events: Arc<Events>,
     /// Of the webhook's endpoint; empty where Stripe is not used.
     pub stripe_webhook_secret: String,

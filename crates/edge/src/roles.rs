@@ -50,7 +50,24 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("POST", "/api/v1/admin/events/{event}/signals", Operator),
     ("GET", "/api/v1/admin/orders.csv", Operator),
     ("GET", "/api/v1/admin/audit", Operator),
-    // Saying who may do what.
+    ("GET", "/api/v1/admin/events/{event}/webhooks", Operator),
+    (
+        "GET",
+        "/api/v1/admin/events/{event}/webhooks/dead",
+        Operator,
+    ),
+    (
+        "POST",
+        "/api/v1/admin/events/{event}/webhooks/{id}/redeliver",
+        Operator,
+    ),
+    // Saying who may do what, and who is told.
+    ("POST", "/api/v1/admin/events/{event}/webhooks", Admin),
+    (
+        "DELETE",
+        "/api/v1/admin/events/{event}/webhooks/{id}",
+        Admin,
+    ),
     ("GET", "/api/v1/admin/operators", Admin),
     ("POST", "/api/v1/admin/operators", Admin),
     ("DELETE", "/api/v1/admin/operators/{id}", Admin),

@@ -56,6 +56,7 @@ pub struct Config {
     pub stripe_secret_key: String,
     pub stripe_webhook_secret: String,
     pub stripe_api_base: String,
+    pub webhooks_to_private_networks: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

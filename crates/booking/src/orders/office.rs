@@ -10,7 +10,6 @@ use crate::holds::TrailEntry;
 use crate::payments::Notice;
 use crate::pg::audit::{self, Entry, Logged};
 use crate::pg::notices::{self, Taken};
-use crate::pg::outbox;
 use crate::pg::read::{self, Search};
 use crate::pg::store::{self, StoredEvent};
 use crate::pg::tickets::{self, TicketRow};
@@ -104,11 +103,6 @@ impl Orders {
     /// The provider in force, as in `/webhooks/{provider}`.
     pub fn provider(&self) -> &'static str {
         self.provider.name()
-    }
-
-    /// Removes some of what was published long ago; how many rows.
-    pub async fn prune_outbox(&self) -> Result<u64, Error> {
-        outbox::prune(&self.pool).await
     }
 
     /// Forgets webhooks that no provider sends again.

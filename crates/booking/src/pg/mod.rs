@@ -5,6 +5,7 @@ pub mod audit;
 pub mod close;
 mod columns;
 pub mod decide;
+pub mod deliveries;
 pub mod epoch;
 mod fault;
 mod group_commit;
@@ -21,6 +22,7 @@ pub mod sync;
 pub mod test_ledger;
 pub mod tickets;
 pub mod totals;
+pub mod webhooks;
 mod writer;
 
 pub use group_commit::{GroupCommit, MAX_BATCH_JOBS, NotDone};

@@ -23,6 +23,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 9] = [
+        Self::PaymentStarted,
+        Self::PaymentVerified,
+        Self::PaymentFailed,
+        Self::BookingConfirmed,
+        Self::TicketCreated,
+        Self::SeatReleased,
+        Self::OrderCancelled,
+        Self::OrderRefunded,
+        Self::TicketUsed,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PaymentStarted => "PaymentStarted",
@@ -112,7 +124,22 @@ pub async fn page(
     Ok(rows.into_iter().map(stored).collect())
 }
 
-pub(super) fn stored((id, event, order, kind, at, lossy, payload): Row) -> StoredEvent {
+/// These rows, by id.
+pub(super) async fn of(
+    tx: &mut PgConnection,
+    ids: &[i64],
+) -> Result<Vec<StoredEvent>, sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT id, event_id, order_id, kind, at, lossy, payload FROM domain_events
+         WHERE id = ANY($1) ORDER BY id",
+    )
+    .bind(ids)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(stored).collect())
+}
+
+fn stored((id, event, order, kind, at, lossy, payload): Row) -> StoredEvent {
     StoredEvent {
         id,
         event_id: EventId::from_uuid(event),

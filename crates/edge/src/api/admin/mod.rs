@@ -14,3 +14,4 @@ pub mod records;
 pub mod sessions;
 pub mod signals;
 pub mod status;
+pub mod webhooks;
