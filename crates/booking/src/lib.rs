@@ -17,6 +17,7 @@ mod relay;
 mod scripts;
 pub mod seatmap;
 pub mod tickets;
+pub mod views;
 pub mod webhooks;
 
 pub use relay::Relay;

@@ -13,6 +13,7 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("GET", "/api/v1/admin/events/{event}/calibration", Viewer),
     ("GET", "/api/v1/admin/events/{event}/status", Viewer),
     ("GET", "/api/v1/admin/events/{event}/status/stream", Viewer),
+    ("GET", "/api/v1/admin/events/{event}/sales", Viewer),
     ("GET", "/api/v1/admin/ledger", Viewer),
     (
         "GET",

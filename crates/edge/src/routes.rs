@@ -168,6 +168,7 @@ fn controls() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(admin::lines::change_message))
         .routes(routes!(admin::status::show))
         .routes(routes!(admin::status::stream))
+        .routes(routes!(admin::sales::show))
         .routes(routes!(admin::sessions::revoke))
         .routes(routes!(admin::signals::push))
         .routes(routes!(admin::operators::list, admin::operators::add))

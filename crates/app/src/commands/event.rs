@@ -1,5 +1,5 @@
-//! `usher event import`: creates an event from a file, without serving anybody.
-//! Roles that run find it within seconds.
+//! `usher event`: `import` creates an event from a file, without serving anybody;
+//! roles that run find it within seconds. `views` checks its read models.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use usher_base::{Clock as _, SystemClock};
+use usher_base::{Clock as _, EventId, SystemClock};
 use usher_booking::catalog::{Catalog, EventDraft};
 use usher_edge::Events;
 use usher_queue::Line;
 
+use super::views;
 use crate::config::Config;
 use crate::fence::Fence;
 use crate::wiring;
@@ -29,11 +30,24 @@ pub enum EventCommand {
         #[arg(long)]
         open: bool,
     },
+    /// Compare an event's read models with the truth; non-zero when they differ
+    Views {
+        event: EventId,
+        /// First write anew what was sold in each minute
+        #[arg(long)]
+        rebuild: bool,
+    },
 }
 
 pub async fn run(config: &Config, command: EventCommand) -> anyhow::Result<ExitCode> {
-    let EventCommand::Import { file, open } = command;
-    let draft = read(&file)?;
+    match command {
+        EventCommand::Import { file, open } => import(config, &file, open).await,
+        EventCommand::Views { event, rebuild } => views::run(config, event, rebuild).await,
+    }
+}
+
+async fn import(config: &Config, file: &Path, open: bool) -> anyhow::Result<ExitCode> {
+    let draft = read(file)?;
     let events = connect(config).await?;
     let event = events.create(draft, SystemClock.now()).await?;
     if open {

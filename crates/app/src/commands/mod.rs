@@ -8,6 +8,7 @@ pub mod healthcheck;
 pub mod operator;
 pub mod serve;
 pub mod tools;
+pub mod views;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use crate::pg::notices::{self, Taken};
 use crate::pg::read::{self, Search};
 use crate::pg::store::{self, StoredEvent};
 use crate::pg::tickets::{self, TicketRow};
+use crate::pg::views::{self, SalesMinute};
 use crate::tickets::{CheckIn, Door, OfflineScan, Scan, TicketNumber};
 use usher_base::redis::CallError;
 
@@ -20,6 +21,11 @@ impl Orders {
     /// One page of the orders looked for, oldest first.
     pub async fn search(&self, wanted: &Search) -> Result<Vec<Order>, Error> {
         read::search(&self.pool, wanted).await
+    }
+
+    /// What of an event was sold in each minute since.
+    pub async fn sales(&self, event: EventId, since: Timestamp) -> Result<Vec<SalesMinute>, Error> {
+        views::sales(&self.pool, event, since).await
     }
 
     /// A page of what happened to an event's orders.

@@ -22,6 +22,7 @@ pub mod sync;
 pub mod test_ledger;
 pub mod tickets;
 pub mod totals;
+pub mod views;
 pub mod webhooks;
 mod writer;
 

@@ -1,14 +1,14 @@
 //! The outbox: what happened and is not published yet. One relay at a time
 //! takes from its front, so that what it publishes is in order; a row goes in
-//! the transaction that also queues it for webhooks. A relay that dies before
+//! the transaction that also queues it for webhooks and folds it into views. A relay that dies before
 //! leaves its rows to the next one: at least once, told apart by their id.
 
 use std::future::Future;
 
 use sqlx::{PgPool, Postgres, Transaction};
 
-use super::deliveries;
 use super::store::{self, StoredEvent};
+use super::{deliveries, views};
 
 /// Events that one round publishes.
 pub const MAX_A_ROUND: u32 = 500;
@@ -37,6 +37,7 @@ where
     let events = store::of(&mut tx, &ids).await?;
     let sent = send(events).await.min(ids.len());
     deliveries::enqueue(&mut tx, &ids[..sent]).await?;
+    views::fold(&mut tx, &ids[..sent]).await?;
     sqlx::query("DELETE FROM outbox WHERE id = ANY($1)")
         .bind(&ids[..sent])
         .execute(&mut *tx)
@@ -54,4 +55,13 @@ async fn begin(tx: &mut Transaction<'_, Postgres>) -> Result<bool, sqlx::Error> 
     .bind(RELAY_LOCK)
     .fetch_one(&mut **tx)
     .await
+}
+
+/// Nothing is published until this transaction ends.
+pub(super) async fn wait_for_relay(tx: &mut Transaction<'_, Postgres>) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)")
+        .bind(RELAY_LOCK)
+        .execute(&mut **tx)
+        .await
+        .map(drop)
 }

@@ -11,6 +11,7 @@ pub mod lines;
 pub mod operators;
 pub mod orders;
 pub mod records;
+pub mod sales;
 pub mod sessions;
 pub mod signals;
 pub mod status;
