@@ -1,9 +1,9 @@
 #!lua
--- Takes one turn from a fan's allowance, by the generic cell rate algorithm:
+-- Takes one turn from an allowance, of a fan or of all fans, by the generic cell rate algorithm:
 -- turns come back evenly over the window, so there is no edge of a minute at
 -- which twice as many pass. No fence: an allowance is not inventory, and losing
 -- it with Redis's memory costs nothing.
--- KEYS 1 the allowance of one fan and kind of call
+-- KEYS 1 the allowance: of one kind of call
 -- ARGV 1 turns in a window  2 the window, in ms
 -- Returns 0 when the turn was taken, otherwise the ms until one is free.
 -- Steps: O(1).

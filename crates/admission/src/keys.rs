@@ -24,6 +24,13 @@ pub fn stock(event: EventId) -> String {
     of_event(event, "stock")
 }
 
+/// All that is kept of an event.
+pub fn all_of_event(event: EventId) -> Vec<String> {
+    [policy, law, status, stock, signals, decisions]
+        .map(|key| key(event))
+        .to_vec()
+}
+
 /// Hash node -> JSON: each backend node's last second.
 pub fn signals(event: EventId) -> String {
     of_event(event, "signals")

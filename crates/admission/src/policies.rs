@@ -68,6 +68,11 @@ impl Policies {
         table::changes(&self.pool, event, at_most.min(MAX_CHANGES_PER_READ)).await
     }
 
+    /// Removes all that Redis has of an event that was deleted.
+    pub async fn unlink(&self, event: EventId) -> Result<(), CallError> {
+        self.redis().unlink(&keys::all_of_event(event)).await
+    }
+
     /// Puts a policy in force, with who said so. An error after a pause says that
     /// the pause is not durable; it is in force nevertheless.
     pub async fn put(

@@ -25,6 +25,13 @@ pub fn of_scripts(event: EventId) -> [String; 11] {
     ]
 }
 
+/// All that is kept of an event, but for the meta that the fence looks at.
+pub fn all_of_event(event: EventId) -> Vec<String> {
+    let mut all = of_scripts(event)[1..].to_vec();
+    all.extend([catalog(event), layout(event), told(event)]);
+    all
+}
+
 /// Two bits a seat.
 pub fn seats(event: EventId) -> String {
     of_event(event, "seats")

@@ -1,5 +1,6 @@
-//! How often one fan may do what costs the shop something. Counted in Redis, so
-//! that the limit is the same however many edges and booking nodes there are.
+//! How often one fan, and all fans of an event together, may do what costs the
+//! shop something. Counted in Redis, so that the limit is the same however many
+//! edges and booking nodes there are.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use usher_base::{EventId, FanId};
 use crate::error::ApiError;
 use crate::keys;
 
-const WINDOW: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
 
 static ALLOW: Script = Script::new("allow", include_str!("../../../lua/edge/allow.lua"));
 
@@ -50,6 +52,14 @@ impl Doing {
             Self::Commit => "payments per fan and minute",
         }
     }
+
+    const fn limit_of_all(self) -> &'static str {
+        match self {
+            Self::Browse => "looks per event and second",
+            Self::Reserve => "reservations per event and second",
+            Self::Commit => "payments per event and second",
+        }
+    }
 }
 
 /// The allowances of all fans.
@@ -63,43 +73,109 @@ impl FanLimits {
         Self { redis }
     }
 
-    /// Takes one turn, or says when to come back. What cannot be counted is let
-    /// through: without Redis there is nothing to be had anyway.
+    /// Takes one turn, or says when to come back.
     pub async fn check(&self, event: EventId, fan: FanId, doing: Doing) -> Result<(), ApiError> {
-        let call = self
-            .redis
-            .script(&ALLOW)
-            .key(keys::allowance(event, doing.key(), fan))
-            .arg(doing.per_minute())
-            .arg(WINDOW.as_secs() * 1_000);
-        match call.run::<u64>().await {
-            Ok(0) => Ok(()),
-            Ok(wait_ms) => Err(too_many(doing, Duration::from_millis(wait_ms))),
+        let key = keys::allowance(event, doing.key(), fan);
+        let wait = self.take(key, doing.per_minute(), MINUTE).await;
+        wait.map_or(Ok(()), |wait| Err(too_many_of_one(doing, wait)))
+    }
+
+    /// The same for all fans together, where the event has such a limit.
+    pub async fn check_all(
+        &self,
+        event: EventId,
+        doing: Doing,
+        per_second: Option<u32>,
+    ) -> Result<(), ApiError> {
+        let Some(per_second) = per_second else {
+            return Ok(());
+        };
+        let key = keys::allowance_of_all(event, doing.key());
+        let wait = self.take(key, per_second, SECOND).await;
+        wait.map_or(Ok(()), |wait| Err(too_many_of_all(doing, per_second, wait)))
+    }
+
+    /// How long to wait for a turn, if none is free. What cannot be counted is
+    /// let through: without Redis there is nothing to be had anyway.
+    async fn take(&self, key: String, turns: u32, window: Duration) -> Option<Duration> {
+        let call = self.redis.script(&ALLOW).key(key).arg(turns);
+        let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
+        match call.arg(window_ms).run::<u64>().await {
+            Ok(0) => None,
+            Ok(wait_ms) => Some(Duration::from_millis(wait_ms)),
             Err(error) => {
                 tracing::debug!(%error, "an allowance cannot be counted at the moment");
-                Ok(())
+                None
             }
         }
     }
 }
 
-fn too_many(doing: Doing, wait: Duration) -> ApiError {
+fn too_many_of_one(doing: Doing, wait: Duration) -> ApiError {
     let message = "That is more than one person does in a minute; wait a moment and try again.";
-    let code = "rate_limit_exceeded";
-    ApiError::new(StatusCode::TOO_MANY_REQUESTS, code, message)
-        .retry_after(wait)
-        .detail("limit", doing.limit())
-        .detail("per_minute", doing.per_minute())
+    too_many(message, doing.limit(), wait).detail("per_minute", doing.per_minute())
+}
+
+fn too_many_of_all(doing: Doing, per_second: u32, wait: Duration) -> ApiError {
+    let message = "More people ask at this moment than this event takes; try again in a second.";
+    too_many(message, doing.limit_of_all(), wait).detail("per_second", per_second)
+}
+
+fn too_many(message: &str, limit: &'static str, wait: Duration) -> ApiError {
+    ApiError::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "rate_limit_exceeded",
+        message,
+    )
+    .retry_after(wait)
+    .detail("limit", limit)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use axum::response::IntoResponse as _;
     use usher_base::redis::TimeSource;
     use usher_base::{Epoch, Timestamp};
     use usher_sandbox::Sandbox;
 
     use super::*;
+
+    #[tokio::test]
+    async fn an_event_is_limited_alike_on_all_nodes_and_says_when_to_come_back() {
+        let server = Sandbox::redis_only().await.unwrap();
+        let node = || Redis::new(&server.url(), SCRIPTS, TimeSource::Server).unwrap();
+        let nodes = [node(), node()];
+        nodes[0].load_scripts(Epoch(1)).await.unwrap();
+        nodes[1].load_scripts(Epoch(1)).await.unwrap();
+        let nodes = nodes.map(FanLimits::new);
+        let event = EventId::new(Timestamp::from_millis(1_000));
+        let started = std::time::Instant::now();
+        let mut taken = 0;
+        let refused = loop {
+            let node = &nodes[taken % 2];
+            match node.check_all(event, Doing::Reserve, Some(20)).await {
+                Ok(()) => taken += 1,
+                Err(refused) => break refused.into_response(),
+            }
+        };
+        // At once 20, and one more for each twentieth of a second since.
+        let since = started.elapsed().as_secs_f64();
+        assert!(
+            taken >= 20 && taken as f64 <= 21.0 + since * 20.0,
+            "{taken} in {since} s"
+        );
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(refused.headers()["retry-after"], "1");
+        let commits = nodes[0].check_all(event, Doing::Commit, Some(20)).await;
+        assert!(commits.is_ok(), "payments are counted apart");
+        assert!(
+            nodes[0]
+                .check_all(event, Doing::Reserve, None)
+                .await
+                .is_ok()
+        );
+    }
 
     #[tokio::test]
     async fn one_fan_is_limited_alike_on_all_nodes_and_another_is_not() {

@@ -204,28 +204,55 @@ impl Events {
         })
     }
 
-    /// Takes an event away that nobody ordered from, holds or waits for. A repeat
-    /// finishes a deletion that Redis has not heard of.
+    /// Takes an event away that nobody ordered from, holds or waits for. Its
+    /// memory is closed first, so that nobody takes a seat while this is looked
+    /// at. A repeat finishes a deletion that Redis has not heard of.
     pub async fn delete(&self, event: EventId) -> Result<(), EventError> {
-        let phase = self.lines.line(event).await?.phase;
-        if !matches!(phase, Phase::Draft | Phase::Scheduled | Phase::Closed) {
-            return Err(EventError::LineInTheWay(phase));
+        self.check_line(event).await?;
+        if !self.redis.begin_rebuild(event).await? {
+            return Err(EventError::Overtaken);
         }
+        let deleted = self.delete_closed(event).await;
+        match deleted {
+            Ok(()) | Err(EventError::Catalog(CatalogError::NotFound)) => {
+                self.forget(event).await?;
+            }
+            // Nothing of its memory was touched.
+            Err(_) => self.redis.open_rebuilt(event, self.replicated).await?,
+        }
+        deleted
+    }
+
+    async fn check_line(&self, event: EventId) -> Result<(), EventError> {
+        match self.lines.line(event).await?.phase {
+            Phase::Draft | Phase::Scheduled | Phase::Closed => Ok(()),
+            phase => Err(EventError::LineInTheWay(phase)),
+        }
+    }
+
+    async fn delete_closed(&self, event: EventId) -> Result<(), EventError> {
+        // Again: it may have opened just before its memory was closed.
+        self.check_line(event).await?;
+        let known = self.store.get(event).await?;
         // What is sold is in the way anyway, and is told as such.
-        if let Ok(known) = self.store.get(event).await
-            && self.sold(event).await?.tickets == 0
-        {
+        if self.sold(event).await?.tickets == 0 {
             let held = self.held(&known).await?;
             if held > 0 {
                 return Err(EventError::HoldsInTheWay(held));
             }
         }
-        let deleted = self.store.delete(event).await;
-        if matches!(deleted, Ok(()) | Err(CatalogError::NotFound)) {
-            self.catalog.unpublish(event).await?;
-            self.discover().await?;
-        }
-        Ok(deleted?)
+        Ok(self.store.delete(event).await?)
+    }
+
+    async fn forget(&self, event: EventId) -> Result<(), EventError> {
+        let line = self.lines.line(event).await?;
+        self.lines.retire(event).await?;
+        self.catalog.unpublish(event).await?;
+        self.discover().await?;
+        let lanes: Vec<_> = line.lanes.into_iter().map(|of| of.setup.lane).collect();
+        self.line.unlink(event, &lanes).await?;
+        self.policies.unlink(event).await?;
+        Ok(self.redis.let_go(event).await?)
     }
 
     /// Places held of an event that has sold none.

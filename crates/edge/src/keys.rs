@@ -7,3 +7,8 @@ use usher_base::{EventId, FanId};
 pub fn allowance(event: EventId, kind: &str, fan: FanId) -> String {
     of_event(event, &format!("allow:{kind}:{fan}"))
 }
+
+/// How much of one kind of call all fans of an event have left together.
+pub fn allowance_of_all(event: EventId, kind: &str) -> String {
+    of_event(event, &format!("allow:{kind}"))
+}

@@ -11,6 +11,9 @@ pub static BEGIN: Script = Script::new("begin", include_str!("../../../../lua/fe
 pub static OPEN: Script = Script::new("open", include_str!("../../../../lua/fence/open.lua"));
 pub static PROBE: Script = Script::new("probe", include_str!("../../../../lua/fence/probe.lua"));
 
+/// How long a deleted event's memory is known to be closed.
+const CLOSED_FOR_SECONDS: u32 = 60;
+
 /// A script that is loaded once an epoch and whose text never changes between
 /// versions of usher. While Redis knows it, Redis has not restarted.
 fn marker(epoch: Epoch) -> String {
@@ -79,6 +82,21 @@ impl Redis {
         let remember = if replicated { "1" } else { "0" };
         let open = self.script(&OPEN).key(keys::meta(event)).arg(remember);
         open.run::<i64>().await.map(drop)
+    }
+
+    /// Lets go of an event that was closed for ever: whoever still asks for it
+    /// within the minute is refused, then nothing of it is left.
+    pub async fn let_go(&self, event: EventId) -> Result<(), CallError> {
+        let mut expire = cmd("EXPIRE");
+        expire.arg(keys::meta(event)).arg(CLOSED_FOR_SECONDS);
+        self.command::<i64>(expire).await.map(drop)
+    }
+
+    /// Removes keys, if they are there.
+    pub async fn unlink(&self, keys: &[String]) -> Result<(), CallError> {
+        let mut unlink = cmd("UNLINK");
+        unlink.arg(keys);
+        self.command::<i64>(unlink).await.map(drop)
     }
 
     /// `Stale` or `Rebuilding` unless the event's memory is open and ours.

@@ -13,6 +13,8 @@ use crate::inventory::{MAX_TICKETS_PER_ORDER, MAX_TIERS_PER_EVENT, SeatIndex};
 use crate::layout::{ImportError, Layout, import_value};
 
 /// Keeps sums of an order far from overflow.
+/// What an event may be limited to; more is no limit.
+const MAX_PER_SECOND: u32 = 100_000;
 const MAX_PRICE_MINOR_UNITS: i64 = 10_000_000_000;
 const MAX_TEXT_CHARS: usize = 5_000;
 const MAX_NAME_CHARS: usize = 120;
@@ -95,7 +97,8 @@ pub enum DraftError {
     UnknownSeat(String),
     #[error(
         "Rules: 1 to {MAX_TICKETS_PER_ORDER} tickets an order, as many or more a fan; holds of \
-         300 to 900 seconds; at most 3 extensions of at most 900 seconds."
+         300 to 900 seconds; at most 3 extensions of at most 900 seconds; 1 to \
+         {MAX_PER_SECOND} reservations or commits a second, if limited."
     )]
     Rules,
     #[error(transparent)]
@@ -227,7 +230,11 @@ fn check_rules(rules: &Rules) -> Result<(), DraftError> {
         && rules.tickets_per_fan >= rules.tickets_per_order
         && (HoldRules::TTL_MIN.as_secs()..=HoldRules::TTL_MAX.as_secs()).contains(&ttl)
         && rules.extensions <= 3
-        && rules.extension_seconds <= 900;
+        && rules.extension_seconds <= 900
+        && [rules.reservations_per_second, rules.commits_per_second]
+            .into_iter()
+            .flatten()
+            .all(|limit| (1..=MAX_PER_SECOND).contains(&limit));
     sound.then_some(()).ok_or(DraftError::Rules)
 }
 

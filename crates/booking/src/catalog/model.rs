@@ -73,6 +73,11 @@ pub struct Rules {
     pub hold_seconds: u32,
     pub extension_seconds: u32,
     pub extensions: u32,
+    /// Of all fans together; `None`: as many as the shop bears.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reservations_per_second: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commits_per_second: Option<u32>,
 }
 
 impl Default for Rules {
@@ -83,6 +88,8 @@ impl Default for Rules {
             hold_seconds: 600,
             extension_seconds: 300,
             extensions: 1,
+            reservations_per_second: None,
+            commits_per_second: None,
         }
     }
 }

@@ -110,10 +110,15 @@ pub async fn delete(pool: &PgPool, id: EventId) -> Result<(), CatalogError> {
     if sold(&mut tx, id).await?.has_orders {
         return Err(CatalogError::HasOrders);
     }
-    sqlx::query("UPDATE events SET deleted_at = now() WHERE id = $1")
-        .bind(id.uuid())
-        .execute(&mut *tx)
-        .await?;
+    for statement in [
+        "UPDATE events SET deleted_at = now() WHERE id = $1",
+        "DELETE FROM webhook_endpoints WHERE event_id = $1",
+    ] {
+        sqlx::query(statement)
+            .bind(id.uuid())
+            .execute(&mut *tx)
+            .await?;
+    }
     tx.commit().await?;
     Ok(())
 }

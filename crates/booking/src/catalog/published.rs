@@ -45,16 +45,12 @@ impl Catalog {
             .map(drop)
     }
 
+    /// Takes an event that was deleted away, with its inventory.
     pub async fn unpublish(&self, event: EventId) -> Result<(), CallError> {
         let mut index = redis::cmd("HDEL");
         index.arg(keys::PUBLISHED).arg(event.to_string());
         self.redis.command::<i64>(index).await?;
-        for key in [keys::catalog(event), keys::layout(event)] {
-            let mut unlink = redis::cmd("UNLINK");
-            unlink.arg(key);
-            self.redis.command::<i64>(unlink).await?;
-        }
-        Ok(())
+        self.redis.unlink(&keys::all_of_event(event)).await
     }
 
     /// What was known at the last refresh.

@@ -135,6 +135,10 @@ pub async fn commit(
     edge.fan_limits
         .check(own.live.id, own.access.sub, Doing::Commit)
         .await?;
+    let limit = own.on_sale.event.rules.commits_per_second;
+    edge.fan_limits
+        .check_all(own.live.id, Doing::Commit, limit)
+        .await?;
     let request = CommitRequest {
         event: own.live.id,
         fan: own.access.sub,

@@ -124,6 +124,10 @@ pub async fn create(
         .check(event, access.sub, Doing::Reserve)
         .await?;
     let on_sale = edge.on_sale(event)?;
+    let limit = on_sale.event.rules.reservations_per_second;
+    edge.fan_limits
+        .check_all(event, Doing::Reserve, limit)
+        .await?;
     let hold = hold(&edge, &on_sale, &access, form).await?;
     metrics::counter!("usher_holds_total", "event" => event.to_string()).increment(1);
     note_first_hold(&edge, &access, event, &headers);

@@ -6,12 +6,12 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use usher_base::{EventId, Timestamp};
 use usher_booking::catalog::OnSale;
-use usher_booking::seatmap::{SeatChange, SeatDiffer, SeatMap};
+use usher_booking::seatmap::{SeatChange, SeatDiffer};
 
 use crate::allowances::Doing;
 use crate::api::openapi::Refusal;
@@ -19,6 +19,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::live::LiveEvent;
 use crate::state::{Edge, StreamSlot};
 
+/// Asked for again at each look, and then mostly answered 304.
+const CACHE: &str = "no-cache";
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_MESSAGE_BYTES: usize = 1_024;
 /// Changes in one frame; more are sent in several.
@@ -31,7 +33,7 @@ const MAX_CHANGES_PER_FRAME: usize = 2_000;
     tag = "shop",
     summary = "All seats with their states and prices",
     params(("event" = String, Path, description = "An event's id")),
-    responses((status = 200, description = "Done", body = Object), (status = "default", description = "Refused", body = Refusal)),
+    responses((status = 200, description = "Done, with an ETag", body = Object), (status = 304, description = "As `If-None-Match` has it"), (status = "default", description = "Refused", body = Refusal)),
 )]
 pub async fn show(
     State(edge): State<Arc<Edge>>,
@@ -41,9 +43,17 @@ pub async fn show(
     let live = edge.live_event(event)?;
     look(&edge, &live, &headers).await?;
     let on_sale = edge.on_sale(event)?;
-    let stock = live.stock().ok_or_else(not_yet)?;
-    let map = SeatMap::new(&on_sale, &stock.seats, &stock.places_left, stock.at);
-    Ok(Json(map).into_response())
+    let picture = live.picture(&on_sale).ok_or_else(not_yet)?;
+    let has_it = headers.get(header::IF_NONE_MATCH) == Some(&picture.tag);
+    let common = [
+        (header::ETAG, picture.tag.clone()),
+        (header::CACHE_CONTROL, HeaderValue::from_static(CACHE)),
+    ];
+    if has_it {
+        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
+    }
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Ok((common, json, picture.body.clone()).into_response())
 }
 
 /// Who is inside is counted as a fan; everybody else only by address.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use usher_admission::Status;
 use usher_base::redis::CallError;
 use usher_base::{EventId, FanId, Lane, Timestamp};
+use usher_booking::catalog::OnSale;
 use usher_booking::inventory::SeatBits;
 use usher_queue::{Changes, Cursor, EndedSessions, Line, Outline, Place, QueueClaims, SessionId};
 
@@ -19,6 +20,7 @@ use crate::waits::Told;
 
 use super::connected::{Connected, Connection};
 use super::lookups::Lookups;
+use super::picture::{Picture, PictureOfSeats};
 use super::polling;
 use super::restored::Restored;
 use super::view::EventView;
@@ -28,6 +30,7 @@ pub struct LiveEvent {
     pub lanes: Vec<Lane>,
     pub opens_at: Option<Timestamp>,
     pub(super) stock: watch::Sender<Option<Arc<StockView>>>,
+    picture: PictureOfSeats,
     pub(super) status: ArcSwapOption<Status>,
     pub(super) view: watch::Sender<Option<Arc<EventView>>>,
     pub(super) connected: Arc<Connected>,
@@ -40,9 +43,10 @@ pub struct LiveEvent {
     scorer: Mutex<Scorer>,
 }
 
-/// What there is to be had, at one tick.
+/// What there is to be had; the same one as long as nothing changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StockView {
+    /// The tick that saw it first.
     pub at: Timestamp,
     pub seats: SeatBits,
     /// Places left in each standing tier.
@@ -50,6 +54,10 @@ pub struct StockView {
 }
 
 impl StockView {
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (&self.seats, &self.places_left) == (&other.seats, &other.places_left)
+    }
+
     pub fn free(&self) -> u64 {
         let places = self.places_left.iter().map(|left| u64::from(*left));
         u64::from(self.seats.counts().available) + places.sum::<u64>()
@@ -75,6 +83,7 @@ impl LiveEvent {
             lanes: outline.lanes,
             opens_at: outline.opens_at,
             stock: watch::channel(None).0,
+            picture: PictureOfSeats::default(),
             status: ArcSwapOption::empty(),
             view: watch::channel(None).0,
             connected: Arc::default(),
@@ -89,6 +98,11 @@ impl LiveEvent {
     /// The newest view; `None` until the first tick was read.
     pub fn view(&self) -> Option<Arc<EventView>> {
         self.view.borrow().clone()
+    }
+
+    /// The seat map as it is sent, once a tick was read.
+    pub fn picture(&self, on_sale: &Arc<OnSale>) -> Option<Arc<Picture>> {
+        Some(self.picture.of(on_sale, &self.stock()?))
     }
 
     /// Seats and standing places as of the last tick.

@@ -6,6 +6,7 @@ mod cadence;
 mod connected;
 mod event;
 mod lookups;
+mod picture;
 mod polling;
 mod restored;
 mod ticker;

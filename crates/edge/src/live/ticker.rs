@@ -186,7 +186,13 @@ async fn read_shop(event: &LiveEvent, options: &LiveOptions) {
             seats,
             places_left,
         };
-        event.stock.send_replace(Some(Arc::new(view)));
+        event.stock.send_if_modified(|known| {
+            let is_new = known.as_ref().is_none_or(|known| !known.is_like(&view));
+            if is_new {
+                *known = Some(Arc::new(view));
+            }
+            is_new
+        });
     }
 }
 

@@ -108,6 +108,13 @@ impl Line {
         Ok(people)
     }
 
+    /// Removes all that Redis has of the line of an event that was deleted.
+    pub async fn unlink(&self, event: EventId, lanes: &[Lane]) -> Read<()> {
+        let mut all = keys::all_of_event(event);
+        all.extend(lanes.iter().flat_map(|lane| keys::all_of_lane(event, lane)));
+        self.redis.unlink(&all).await
+    }
+
     /// Forgets the event's line and writes its settings; returns Redis's time.
     pub(crate) async fn rebuild_event(
         &self,

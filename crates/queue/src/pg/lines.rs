@@ -164,6 +164,17 @@ impl Store {
         Ok(line)
     }
 
+    /// Ends the line of an event that was deleted: no leader looks after it again.
+    pub async fn retire(&self, event: EventId) -> Result<(), StoreError> {
+        let query = "UPDATE lines SET phase = 'closed', revision = revision + 1
+                     WHERE event_id = $1 AND phase <> 'closed'";
+        sqlx::query(query)
+            .bind(event.uuid())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// Every line that has not ended: what a leader looks after.
     pub async fn live_lines(&self) -> Result<Vec<LineRow>, StoreError> {
         let query = "SELECT * FROM lines WHERE phase <> 'closed' ORDER BY event_id";
