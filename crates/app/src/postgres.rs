@@ -7,6 +7,8 @@ use sqlx::migrate::{Migrate as _, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _};
 
+use crate::config::Config;
+
 pub static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -18,6 +20,9 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
 /// when they hold a hundred thousand orders, and nobody analyses within the first
 /// minute; so each execution is planned for the tables as they are.
 const PLAN_CACHE_MODE: &str = "force_custom_plan";
+
+/// Connections of the leader, the relay and the report of the stock together.
+const BACKGROUND_CONNECTIONS: u32 = 8;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
@@ -62,6 +67,30 @@ pub async fn open_pool(url: &str, max_connections: u32) -> Result<PgPool, Postgr
         .connect_with(options(url)?)
         .await
         .map_err(|e| PostgresError::Unreachable(short(&e)))
+}
+
+/// Connections to Postgres. A query that nobody waits for any more keeps its
+/// connection until Postgres has answered, so what gives up on slow queries and asks
+/// again has connections of its own.
+pub struct Pools {
+    pub requests: PgPool,
+    pub background: PgPool,
+}
+
+impl Pools {
+    pub async fn open(config: &Config) -> Result<Self, PostgresError> {
+        Ok(Self {
+            requests: open_postgres(config).await?,
+            background: open_pool(&config.database_url, BACKGROUND_CONNECTIONS).await?,
+        })
+    }
+}
+
+/// The connections of requests, to a database whose schema is ours.
+pub async fn open_postgres(config: &Config) -> Result<PgPool, PostgresError> {
+    let mut connection = open_connection(&config.database_url).await?;
+    check_schema(&mut connection).await?;
+    open_pool(&config.database_url, config.database_connections).await
 }
 
 /// One connection without the limits of the pool's, for migrations and checks.

@@ -35,7 +35,7 @@ use crate::config::{Config, PaymentProviderName};
 use crate::fence::{self, Fence};
 use crate::fetch::Fetcher;
 use crate::lifecycle::Lifecycle;
-use crate::postgres::{self, PostgresError};
+use crate::postgres::{self, Pools};
 use crate::role::Role;
 use crate::signals::{self, SignalSource};
 
@@ -75,14 +75,16 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
     let tasks = TaskTracker::new();
     let (mut events, mut desk) = (None, None);
     if role.needs_postgres() {
-        let pool = open_postgres(config).await?;
-        let whole = restore(config, &pool, &line, &catalog, &clock, life, &tasks).await?;
+        let pools = Pools::open(config).await?;
+        let whole = restore(config, &pools, &line, &catalog, &clock, life, &tasks).await?;
         if role.books() {
-            let opened = open_desk(config, &pool, &line, &clock, &whole).await?;
-            run_booking(&tasks, &whole, &opened, &pool, &line, life);
-            background::run_webhooks(&tasks, webhooks(&opened, pool.clone(), &clock), life);
+            let opened = open_desk(config, &pools.requests, &line, &clock, &whole).await?;
+            run_booking(&tasks, &whole, &opened, &pools, &line, life);
+            let hooks = webhooks(&opened, pools.background.clone(), &clock);
+            background::run_webhooks(&tasks, hooks, life);
             desk = Some(opened);
         }
+        let pool = pools.background;
         if role.leads() {
             let stop = life.draining.clone();
             let leader = Leader::new(line.clone(), pool.clone(), Arc::clone(&clock), stop.clone())
@@ -133,18 +135,19 @@ fn run_booking(
     tasks: &TaskTracker,
     events: &Arc<Events>,
     desk: &Desk,
-    pool: &PgPool,
+    pools: &Pools,
     line: &Line,
     life: &Lifecycle,
 ) {
     let orders = Arc::clone(&desk.orders);
-    background::run_booking(tasks, events, orders, pool.clone(), line, life);
+    let relay_pool = pools.background.clone();
+    background::run_booking(tasks, events, orders, relay_pool, line, life);
     let source = SignalSource {
         node: format!("booking-{:08x}", rand::random::<u32>()),
         recorders: Arc::clone(&desk.load.recorders),
         events: Arc::clone(events),
         redis: line.redis().clone(),
-        pool: pool.clone(),
+        pool: pools.requests.clone(),
     };
     let gate = Arc::clone(&desk.load.gate);
     signals::run(tasks, source, gate, &life.closing);
@@ -187,26 +190,20 @@ pub async fn open_redis(config: &Config) -> anyhow::Result<Redis> {
     Ok(redis)
 }
 
-pub async fn open_postgres(config: &Config) -> Result<PgPool, PostgresError> {
-    let mut connection = postgres::open_connection(&config.database_url).await?;
-    postgres::check_schema(&mut connection).await?;
-    postgres::open_pool(&config.database_url, config.database_connections).await
-}
-
 /// Makes Redis's memory whole, and keeps watching it.
 async fn restore(
     config: &Config,
-    pool: &PgPool,
+    pools: &Pools,
     line: &Line,
     catalog: &Catalog,
     clock: &Arc<dyn Clock>,
     life: &Lifecycle,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Arc<Events>> {
-    let events = Arc::new(open_events(config, pool, line, catalog));
+    let events = Arc::new(open_events(config, pools, line, catalog));
     let fence = Fence {
         redis: line.redis().clone(),
-        pool: pool.clone(),
+        pool: pools.requests.clone(),
         events: Arc::clone(&events),
         clock: Arc::clone(clock),
     };
@@ -217,8 +214,10 @@ async fn restore(
 }
 
 /// All events, over stores of their own parts.
-pub fn open_events(config: &Config, pool: &PgPool, line: &Line, catalog: &Catalog) -> Events {
+pub fn open_events(config: &Config, pools: &Pools, line: &Line, catalog: &Catalog) -> Events {
+    let pool = &pools.requests;
     let stores = EventStores {
+        sold: CatalogStore::new(pools.background.clone()),
         catalog: CatalogStore::new(pool.clone()),
         lines: LineStore::new(pool.clone()),
         policies: Policies::new(pool.clone(), line.clone()),

@@ -3,10 +3,11 @@
 //! the same thing: writing into Redis what Postgres says.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rand::Rng as _;
+use tokio::sync::Semaphore;
 use usher_admission::{Policies, PolicyChangeError};
 use usher_base::redis::{CallError, Redis};
 use usher_base::{EventId, Timestamp};
@@ -49,6 +50,8 @@ pub enum EventError {
 /// Where each part of an event is durable.
 pub struct EventStores {
     pub catalog: CatalogStore,
+    /// The same for the report of the stock, which does not wait for answers.
+    pub sold: CatalogStore,
     pub lines: LineStore,
     pub policies: Policies,
 }
@@ -70,6 +73,9 @@ pub struct Events {
     policies: Policies,
     replicated: bool,
     known: RwLock<BTreeMap<EventId, Size>>,
+    sold_store: CatalogStore,
+    /// One look at what is sold at a time.
+    looking: Arc<Semaphore>,
     /// As Postgres said last: while it is away, nothing more is sold.
     sold: RwLock<BTreeMap<EventId, Totals>>,
 }
@@ -98,6 +104,8 @@ impl Events {
         let redis = line.redis().clone();
         Self {
             store: stores.catalog,
+            sold_store: stores.sold,
+            looking: Arc::new(Semaphore::new(1)),
             lines: stores.lines,
             policies: stores.policies,
             holds: Holds::new(redis.clone()),
@@ -125,14 +133,24 @@ impl Events {
         Ok(self.store.sold(event).await?)
     }
 
-    /// Reads how much is sold, to be remembered; false when Postgres does not answer.
-    pub async fn look_at_sold(&self, event: EventId) -> bool {
-        let Ok(Ok(sold)) = tokio::time::timeout(SOLD_WITHIN, self.sold(event)).await else {
+    /// Reads how much is sold, to be remembered; false when Postgres does not answer
+    /// in time. A look that takes longer goes on: given up and begun anew each second,
+    /// looks would take one connection after the other.
+    pub async fn look_at_sold(self: &Arc<Self>, event: EventId) -> bool {
+        let Ok(only_one) = Arc::clone(&self.looking).try_acquire_owned() else {
             return false;
         };
-        let mut known = self.sold.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(event, sold);
-        true
+        let events = Arc::clone(self);
+        let look = tokio::spawn(async move {
+            let _only_one = only_one;
+            let Ok(sold) = events.sold_store.sold(event).await else {
+                return false;
+            };
+            let mut known = events.sold.write().unwrap_or_else(PoisonError::into_inner);
+            known.insert(event, sold);
+            true
+        });
+        matches!(tokio::time::timeout(SOLD_WITHIN, look).await, Ok(Ok(true)))
     }
 
     pub fn last_sold(&self, event: EventId) -> Option<Totals> {

@@ -15,6 +15,7 @@ use usher_queue::Line;
 use super::views;
 use crate::config::Config;
 use crate::fence::Fence;
+use crate::postgres::Pools;
 use crate::wiring;
 
 /// A larger file is not a description of an event.
@@ -69,13 +70,13 @@ fn read(file: &Path) -> anyhow::Result<EventDraft> {
 /// The events, over a memory that is whole.
 async fn connect(config: &Config) -> anyhow::Result<Arc<Events>> {
     let redis = wiring::open_redis(config).await?;
-    let pool = wiring::open_postgres(config).await?;
+    let pools = Pools::open(config).await?;
     let line = Line::new(redis.clone());
     let catalog = Catalog::new(redis.clone());
-    let events = Arc::new(wiring::open_events(config, &pool, &line, &catalog));
+    let events = Arc::new(wiring::open_events(config, &pools, &line, &catalog));
     let fence = Fence {
         redis,
-        pool,
+        pool: pools.requests,
         events: Arc::clone(&events),
         clock: Arc::new(SystemClock),
     };

@@ -9,7 +9,7 @@ use usher_booking::pg::operators::Operators;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::wiring;
+use crate::postgres;
 
 /// Who the audit log names: whoever may read the settings.
 const ACTOR: &str = "command line";
@@ -35,7 +35,7 @@ pub enum OperatorCommand {
 }
 
 pub async fn run(config: &Config, command: OperatorCommand) -> anyhow::Result<ExitCode> {
-    let operators = Operators::new(wiring::open_postgres(config).await?);
+    let operators = Operators::new(postgres::open_postgres(config).await?);
     match command {
         OperatorCommand::Add { name, role } => {
             let name = name.trim();

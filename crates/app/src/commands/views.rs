@@ -11,6 +11,7 @@ use usher_booking::views::{Compared, Views};
 
 use super::exit_code;
 use crate::config::Config;
+use crate::postgres;
 use crate::wiring;
 
 /// What differs because something happens just now is gone at one of these.
@@ -19,7 +20,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 pub async fn run(config: &Config, event: EventId, rebuild: bool) -> anyhow::Result<ExitCode> {
     let redis = wiring::open_redis(config).await?;
-    let pool = wiring::open_postgres(config).await?;
+    let pool = postgres::open_postgres(config).await?;
     let event = CatalogStore::new(pool.clone()).get(event).await?;
     let views = Views {
         pool,

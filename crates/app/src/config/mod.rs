@@ -99,8 +99,9 @@ impl Config {
         if self.public_url.ends_with('/') {
             return refuse("public_url", "leave out the / at its end");
         }
-        if !(1..=500).contains(&self.database_connections) {
-            return refuse("database_connections", "it must be from 1 to 500");
+        // Restoring Redis needs one beside the one that holds its lock.
+        if !(2..=500).contains(&self.database_connections) {
+            return refuse("database_connections", "it must be from 2 to 500");
         }
         if !(4..=100_000).contains(&self.booking_max_in_flight) {
             return refuse("booking_max_in_flight", "it must be from 4 to 100000");

@@ -21,8 +21,9 @@ const MAX_PINS_A_ROUND: usize = 200;
 const LEASE: Duration = Duration::from_secs(30);
 /// A pinned hold whose order is not in Postgres by then was left by a crash.
 const ABANDONED_AFTER_MS: i64 = 10_000;
-/// Orders looked at together, so that one slow payment does not hold up all.
-const MAX_AT_ONCE: usize = 16;
+/// Orders looked at together, so that one slow payment does not hold up all, and
+/// requests find a connection beside them.
+const MAX_AT_ONCE: usize = 8;
 
 /// What one round did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use usher_rehearsal::load::{Load, Measured, Pace, Traffic, load};
 use self::ramp::{Ramp, is_borne};
 use self::traffic::{Path, Sessions};
 use crate::config::Config;
-use crate::wiring;
+use crate::postgres;
 
 /// The whole of it takes no longer, whatever the ramp would still like to know.
 const CALIBRATE_WITHIN: Duration = Duration::from_secs(600);
@@ -93,7 +93,7 @@ pub async fn run(config: &Config, arguments: CalibrateArguments) -> anyhow::Resu
         }
     };
     if !arguments.dry_run {
-        let store = Calibrations::new(wiring::open_postgres(config).await?);
+        let store = Calibrations::new(postgres::open_postgres(config).await?);
         store.put(arguments.event, &measured).await?;
     }
     tell(&arguments, &measured)?;
