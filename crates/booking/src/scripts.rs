@@ -21,7 +21,7 @@ macro_rules! booking_script {
 pub static HOLD: Script = booking_script!("hold", "#!lua");
 pub static EXTEND: Script = booking_script!("extend", "#!lua");
 pub static FREE: Script = booking_script!("free", "#!lua flags=allow-oom");
-pub static SWEEP: Script = booking_script!("sweep", "#!lua flags=allow-oom");
+pub static EXPIRE: Script = booking_script!("expire", "#!lua flags=allow-oom");
 pub static COMMIT: Script = booking_script!("commit", "#!lua");
 pub static SETTLE: Script = booking_script!("settle", "#!lua flags=allow-oom");
 pub static UNPIN: Script = booking_script!("unpin", "#!lua flags=allow-oom");
@@ -35,7 +35,7 @@ pub static SCRIPTS: &[&Script] = &[
     &HOLD,
     &EXTEND,
     &FREE,
-    &SWEEP,
+    &EXPIRE,
     &COMMIT,
     &SETTLE,
     &UNPIN,

@@ -123,7 +123,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     ("stock", "found == 0 and free", "found == 1 and free"),
     (
-        "sweep",
+        "expire",
         "= reclaim(now, limit)",
         "= reclaim(now - 1, limit)",
     ),

@@ -5,7 +5,7 @@
 //! never falls back from EVALSHA to EVAL: a Redis that restarted, was promoted
 //! or lags an epoch behind answers NOSCRIPT, which is `CallError::Stale`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -62,6 +62,9 @@ struct Shas {
 
 impl Loaded {
     pub fn new(scripts: &[&'static Script], time: TimeSource) -> Self {
+        let names: HashSet<_> = scripts.iter().map(|script| script.name).collect();
+        // One would be called in the other's place, whatever crates they are of.
+        assert_eq!(names.len(), scripts.len(), "two scripts share a name");
         // Epoch 0 was never published: until one is adopted, all calls answer Stale.
         let none = Shas {
             epoch: Epoch(0),

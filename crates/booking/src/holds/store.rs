@@ -146,7 +146,7 @@ impl Holds {
     /// Ends some holds that are past their deadline. Call it every second, and
     /// again while `more`.
     pub async fn sweep(&self, event: EventId) -> Result<Swept, CallError> {
-        let call = self.call(event, &scripts::SWEEP).arg(MAX_SWEPT_HOLDS);
+        let call = self.call(event, &scripts::EXPIRE).arg(MAX_SWEPT_HOLDS);
         let (_, ended, more): (String, u32, u32) = call.run().await?;
         metrics::counter!("usher_holds_swept_total", "event" => event.to_string())
             .increment(ended.into());
