@@ -94,6 +94,7 @@ impl Gate {
         state.peak = state.in_flight;
         metrics::gauge!("usher_gate_limit").set(state.limiter.limit());
         metrics::gauge!("usher_gate_in_flight").set(f64::from(peak));
+        metrics::gauge!("usher_gate_paying").set(f64::from(state.paying));
     }
 
     /// Ticks until `stop`.

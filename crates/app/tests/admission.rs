@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -150,6 +152,9 @@ async fn in_auto_the_line_goes_on_at_half_the_rate_while_postgres_is_away() {
         .await;
 }
 
+const IN_FLIGHT: &str = "usher_gate_in_flight";
+const PAYING: &str = "usher_gate_paying";
+
 /// Fans inside, each with a hold; of a node that works on ten requests at most.
 struct Shop {
     booking: Usher,
@@ -186,18 +191,32 @@ impl Shop {
         std::thread::spawn(move || pay(target, &fan, &held, "pm_test_slow").status)
     }
 
-    fn in_flight(&self) -> Option<u32> {
+    /// A hold whose body does not come: the node works on it until it is dropped.
+    fn hold_endlessly(&self) -> TcpStream {
+        let (fan, _) = &self.fans[0];
+        let (event, token) = (&self.event, &fan.access_token);
+        let mut stream = TcpStream::connect(self.booking.target().0).unwrap();
+        let head = format!(
+            "POST /api/v1/events/{event}/reservations HTTP/1.1\r\nHost: usher\r\n\
+             Authorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+             Content-Length: 100\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    }
+
+    fn gauge(&self, name: &str) -> Option<u32> {
         let page = self.booking.metrics().get("/metrics", None).ok()?.body;
         let line = page
             .lines()
-            .find(|line| line.starts_with("usher_gate_in_flight "))?;
+            .find(|line| line.split(' ').next() == Some(name))?;
         line.rsplit(' ').next()?.parse().ok()
     }
 
-    fn wait_for_load(&self, requests: u32) {
-        let what = format!("{requests} requests in flight");
+    fn wait_for_load(&self, gauge: &str, requests: u32) {
+        let what = format!("{gauge} is {requests}");
         wait_for(SOON, &what, || {
-            (self.in_flight()? == requests).then_some(())
+            (self.gauge(gauge)? == requests).then_some(())
         });
     }
 
@@ -248,19 +267,20 @@ async fn a_node_with_too_much_to_do_refuses_browsing_then_holds_then_payments() 
     let sandbox = Sandbox::start().await.unwrap();
     let mut shop = Shop::open(&sandbox, 12).await;
     assert_eq!(shop.browse().status, 200);
-    let mut paying: Vec<_> = (0..8).map(|_| shop.pay_slowly()).collect();
-    shop.wait_for_load(8);
+    let mut holding: Vec<_> = (0..8).map(|_| shop.hold_endlessly()).collect();
+    shop.wait_for_load(IN_FLIGHT, 8);
     assert_turned_away(&shop.browse());
-    shop.hold().expect(201);
-    // The hold is gone from the picture before the next payment comes into it.
-    shop.wait_for_load(8);
-    paying.push(shop.pay_slowly());
-    shop.wait_for_load(9);
+    holding.push(shop.hold_endlessly());
+    shop.wait_for_load(IN_FLIGHT, 9);
     assert_turned_away(&shop.hold());
-    paying.push(shop.pay_slowly());
-    shop.wait_for_load(10);
+    // Payments wait for the bank, not for the shop.
+    let paying: Vec<_> = (0..10).map(|_| shop.pay_slowly()).collect();
+    shop.wait_for_load(PAYING, 10);
     let (fan, held) = &shop.fans[0];
     assert_turned_away(&pay(shop.booking.target(), fan, held, "pm_test_success"));
+    drop(holding);
+    shop.wait_for_load(IN_FLIGHT, 0);
+    assert_eq!(shop.browse().status, 200, "with room again");
     for payment in paying {
         assert_eq!(payment.join().unwrap(), 200);
     }

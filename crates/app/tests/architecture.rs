@@ -16,7 +16,14 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ("edge", &["admission", "booking", "queue", "base"]),
     (
         "bench",
-        &["booking", "queue", "sandbox", "rehearsal", "base"],
+        &[
+            "admission",
+            "booking",
+            "queue",
+            "sandbox",
+            "rehearsal",
+            "base",
+        ],
     ),
     (
         "app",
