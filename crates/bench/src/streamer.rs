@@ -1,12 +1,13 @@
 //! Thousands of fans in one process, each with an open stream. Run as a child,
 //! because one process may only open some 20,000 files. It tells its parent in
 //! lines: `open N` once all streams stand, `admitted MS` as fans hear of their
-//! turn, and on the word `report` what was heard since the last one.
+//! turn, on the word `report` what was heard since the last one, and on `places N`
+//! what so many of them were told last.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::ensure;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -49,6 +50,20 @@ pub struct Report {
     pub closed: u64,
 }
 
+/// A place as its fan was told it last.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct HeardPlace {
+    pub fan: String,
+    pub number: u64,
+    pub ahead: u64,
+}
+
+/// One fan's open stream and what it brought.
+struct Following {
+    stream: Stream,
+    heard: Arc<Mutex<HeardPlace>>,
+}
+
 pub async fn run(arguments: StreamArguments) -> anyhow::Result<()> {
     guard::raise_open_files()?;
     let origin = Origin::resolve(&arguments.target).await?;
@@ -63,33 +78,52 @@ pub async fn run(arguments: StreamArguments) -> anyhow::Result<()> {
             open(&pool, &event, fan).await
         });
     }
-    let mut count = 0;
+    let mut places = Vec::new();
     while let Some(opened) = opening.join_next().await {
-        let stream = opened??;
-        tokio::spawn(listen(stream, Arc::clone(&report)));
-        count += 1;
+        let following = opened??;
+        places.push(Arc::clone(&following.heard));
+        tokio::spawn(listen(following, Arc::clone(&report)));
     }
-    println!("open {count}");
+    println!("open {}", places.len());
     let mut words = BufReader::new(tokio::io::stdin()).lines();
     while let Some(word) = words.next_line().await? {
         if word == "report" {
-            let heard = std::mem::take(&mut *report.lock().unwrap_or_else(PoisonError::into_inner));
-            println!("{}", serde_json::to_string(&heard)?);
+            println!(
+                "{}",
+                serde_json::to_string(&std::mem::take(&mut *lock(&report)))?
+            );
+        } else if let Some(count) = word.strip_prefix("places ") {
+            let every = (places.len() / count.parse::<usize>()?.max(1)).max(1);
+            let some = places.iter().step_by(every);
+            let some: Vec<HeardPlace> = some.map(|heard| lock(heard).clone()).collect();
+            println!("{}", serde_json::to_string(&some)?);
         }
     }
     Ok(())
 }
 
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Joins and opens the stream, again if the edge asks to come back later.
-async fn open(pool: &Pool, event: &str, fan: u32) -> anyhow::Result<Stream> {
+async fn open(pool: &Pool, event: &str, fan: u32) -> anyhow::Result<Following> {
     let [_, b, c, d] = fan.to_be_bytes();
     let from = format!("10.{b}.{c}.{d}");
-    let token = join(pool, event, fan, &from).await?;
+    let place = join(pool, event, fan, &from).await?;
+    let token = place.queue_token.unwrap_or_default();
+    let heard = HeardPlace {
+        fan: place.fan_id.unwrap_or_default(),
+        ..HeardPlace::default()
+    };
     let path = wire::stream_path(event);
     let mut refused = None;
     for _ in 0..TRIES {
         match Stream::open(&pool.origin, &path, &token, Some(&from)).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => {
+                let heard = Arc::new(Mutex::new(heard));
+                return Ok(Following { stream, heard });
+            }
             Err(error) => refused = Some(error),
         }
         tokio::time::sleep(TRY_AGAIN_AFTER).await;
@@ -97,7 +131,7 @@ async fn open(pool: &Pool, event: &str, fan: u32) -> anyhow::Result<Stream> {
     anyhow::bail!("fan {fan} gets no stream: {refused:?}")
 }
 
-async fn join(pool: &Pool, event: &str, fan: u32, from: &str) -> anyhow::Result<String> {
+async fn join(pool: &Pool, event: &str, fan: u32, from: &str) -> anyhow::Result<wire::Place> {
     let body = format!(r#"{{"client_join_id":"streaming-fan-{fan:010}"}}"#);
     let mut bytes = Vec::new();
     Request {
@@ -111,17 +145,26 @@ async fn join(pool: &Pool, event: &str, fan: u32, from: &str) -> anyhow::Result<
     .write(&mut bytes);
     let reply = pool.send(&bytes, ANSWER_BYTES).await?;
     let place: wire::Place = serde_json::from_slice(&reply.body)?;
-    let token = place.queue_token;
-    token.with_context(|| format!("fan {fan} could not join: {}", reply.status))
+    let status = reply.status;
+    ensure!(
+        place.queue_token.is_some(),
+        "fan {fan} could not join: {status}"
+    );
+    Ok(place)
 }
 
-async fn listen(mut stream: Stream, report: Arc<Mutex<Report>>) {
+async fn listen(mut following: Following, report: Arc<Mutex<Report>>) {
     loop {
-        let heard = stream.hear().await;
+        let heard = following.stream.hear().await;
         let now = OffsetDateTime::now_utc();
-        let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut report = lock(&report);
         let at = match &heard {
-            Heard::Frame(Frame::Place(place)) => place.at.clone(),
+            Heard::Frame(Frame::Place(place)) => {
+                let mut last = lock(&following.heard);
+                last.number = place.number.unwrap_or_default();
+                last.ahead = place.ahead.unwrap_or_default();
+                place.at.clone()
+            }
             Heard::Frame(Frame::Admitted { at }) => {
                 println!("admitted {}", now.unix_timestamp_nanos() / 1_000_000);
                 at.clone()

@@ -37,7 +37,7 @@ async fn one_size(size: u32, let_in: u32) -> anyhow::Result<Vec<Row>> {
     let stack = Stack::start(2).await?;
     let event = stack.event("bench-admission", size, Room::On).await?;
     stack.set_rate(event, None).await?;
-    let mut fans = streams::open_streams(&stack, &event.to_string(), size).await?;
+    let mut fans = streams::open_streams(&stack, &event.to_string(), 0..size).await?;
     tokio::time::sleep(SEEN_AFTER).await;
     streams::reports(&mut fans).await?;
     let mut redis = RedisStats::open(&stack.redis_server.url()).await?;

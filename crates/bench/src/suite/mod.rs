@@ -1,7 +1,9 @@
 //! The benchmarks by name, the order they run in, and what a run leaves behind.
 
 mod admission;
+mod flood;
 mod joins;
+mod line;
 mod plain;
 mod reads;
 mod rebuild;
@@ -37,6 +39,10 @@ pub enum Benchmark {
     Plain,
     /// Open streams: memory, processor, push lag, Redis commands a tick
     Streams,
+    /// A million in one line, 20,000 streams behind them: memory, places, Redis commands
+    Line,
+    /// Joins at full speed while a thousand wait: how much later their pushes come
+    Flood,
     /// A thousand let in among open streams: until all know
     Admission,
     /// A Redis that forgot a hall of 60,000 and a line
@@ -115,6 +121,8 @@ async fn one(benchmark: Benchmark, scale: Scale) -> anyhow::Result<Vec<Row>> {
         Benchmark::Sales => sales::run(scale).await,
         Benchmark::Plain => plain::run(scale).await,
         Benchmark::Streams => streams::run(scale).await,
+        Benchmark::Line => line::run(scale).await,
+        Benchmark::Flood => flood::run(scale).await,
         Benchmark::Admission => admission::run(scale).await,
         Benchmark::Rebuild => rebuild::run(scale).await,
         Benchmark::Sellout => sellout::run(scale).await,

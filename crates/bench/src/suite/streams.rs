@@ -1,6 +1,7 @@
 //! Open streams at several sizes: what each costs in memory and processor time,
 //! how late pushes come, and what Redis is asked, which must not grow with them.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use usher_queue::Room;
@@ -35,7 +36,7 @@ async fn one_size(size: u32) -> anyhow::Result<Vec<Row>> {
     let event = stack.event("bench-streams", SEATS, Room::On).await?;
     stack.set_rate(event, None).await?;
     let empty = memory(&stack)?;
-    let mut fans = open_streams(&stack, &event.to_string(), size).await?;
+    let mut fans = open_streams(&stack, &event.to_string(), 0..size).await?;
     tokio::time::sleep(SETTLE).await;
     let full = memory(&stack)?;
     reports(&mut fans).await?;
@@ -76,13 +77,17 @@ async fn one_size(size: u32) -> anyhow::Result<Vec<Row>> {
 }
 
 /// Fans in processes of their own, spread evenly over the edges, all open.
-pub async fn open_streams(stack: &Stack, event: &str, size: u32) -> anyhow::Result<Vec<Helper>> {
+pub async fn open_streams(
+    stack: &Stack,
+    event: &str,
+    who: Range<u32>,
+) -> anyhow::Result<Vec<Helper>> {
     let parts = u32::try_from(stack.ushers.len())?;
-    let each = size.div_ceil(parts);
+    let each = (who.end - who.start).div_ceil(parts);
     let mut fans = Vec::new();
     for (part, usher) in (0..parts).zip(&stack.ushers) {
-        let first = part * each;
-        let count = each.min(size - first);
+        let first = who.start + part * each;
+        let count = each.min(who.end - first);
         let arguments = [
             "streams".to_owned(),
             format!("--target=http://{}", usher.address),
@@ -119,7 +124,8 @@ pub async fn reports(fans: &mut [Helper]) -> anyhow::Result<Report> {
     Ok(sum)
 }
 
-fn memory(stack: &Stack) -> anyhow::Result<u64> {
+/// What all of usher's processes have resident, in bytes.
+pub fn memory(stack: &Stack) -> anyhow::Result<u64> {
     let each = stack.ushers.iter().map(|usher| resident_bytes(usher.pid()));
     each.sum()
 }
