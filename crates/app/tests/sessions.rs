@@ -69,3 +69,36 @@ async fn a_session_ends_and_a_turn_not_taken_up_goes_back_to_its_number() {
     let late = target.call("POST", &path, Some(&inside.access_token), Some(&form));
     assert_eq!(late.unwrap().expect(401)["error"], "access_required");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fan_who_is_done_gives_the_place_inside_back_at_once() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let settings = settings(&sandbox, &signing_keys());
+    let event = import_event(&settings);
+    let usher = Usher::serve("all", &settings);
+    wait_for_page(&usher, &event);
+    let target = usher.target();
+    let path = format!("/api/v1/events/{event}/session");
+    let finish = |token: &str| target.call("DELETE", &path, Some(token), None).unwrap();
+
+    set_rate(&target, &event, Some(6_000));
+    let [mut done, mut other] = [(); 2].map(|()| Fan::join(&target, &event));
+    for fan in [&mut done, &mut other] {
+        fan.wait_for_turn(&target);
+        fan.claim(&target);
+    }
+    assert_eq!(
+        finish(&done.queue_token).expect(401)["error"],
+        "access_required"
+    );
+    assert_eq!(finish(&done.access_token).status, 204);
+    let status = format!("/api/v1/admin/events/{event}/status");
+    wait_for(SOON, "one of the two is inside", || {
+        let status = target.get(&status, Some(API_KEY)).ok()?.json();
+        (status["claimed_total"] == 2 && status["inside"] == 1).then_some(())
+    });
+    wait_for(SOON, "the token that is over opens nothing", || {
+        (finish(&done.access_token).status == 401).then_some(())
+    });
+    other.hold(&target);
+}

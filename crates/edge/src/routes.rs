@@ -20,8 +20,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    admin, draw, events, health, openapi, orders, queue, reservations, seatmap, stream, tickets,
-    transfer, webhooks,
+    admin, draw, events, health, openapi, orders, queue, reservations, seatmap, session, stream,
+    tickets, transfer, webhooks,
 };
 use crate::cross_site;
 use crate::error::ApiError;
@@ -98,6 +98,7 @@ fn line() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
         .routes(routes!(queue::place, queue::join, queue::leave))
         .routes(routes!(queue::claim))
+        .routes(routes!(session::finish))
         .routes(routes!(stream::open))
         .routes(routes!(stream::events))
         .routes(routes!(transfer::offer))

@@ -94,6 +94,13 @@ impl Api {
             .map(|(_, claimed)| claimed)
     }
 
+    /// Gives the place inside back.
+    pub async fn finish(&self, token: &str) -> Result<(), No> {
+        let path = wire::session_path(&self.world.event);
+        let request = self.request("DELETE", &path, Some(token), None);
+        self.tell(Call::Finish, self.edge(), request).await
+    }
+
     /// Loads the map as a page would, and forgets it.
     pub async fn load_map(&self) -> Result<(), No> {
         let path = wire::seatmap_path(&self.world.event);

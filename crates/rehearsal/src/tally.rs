@@ -31,6 +31,7 @@ pub enum Call {
     /// A payment that the test provider is asked to be slow with, or to lose.
     SlowCommit,
     Order,
+    Finish,
 }
 
 impl Call {
@@ -47,6 +48,7 @@ impl Call {
             Self::Commit => "pay",
             Self::SlowCommit => "pay, slow bank",
             Self::Order => "see order",
+            Self::Finish => "leave the shop",
         }
     }
 

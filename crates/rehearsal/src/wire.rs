@@ -28,6 +28,9 @@ pub fn stream_path(event: &str) -> String {
 pub fn claim_path(event: &str) -> String {
     format!("/api/v1/events/{event}/queue/claim")
 }
+pub fn session_path(event: &str) -> String {
+    format!("/api/v1/events/{event}/session")
+}
 pub fn seatmap_path(event: &str) -> String {
     format!("/api/v1/events/{event}/seatmap")
 }

@@ -9,6 +9,7 @@ pub mod orders;
 pub mod queue;
 pub mod reservations;
 pub mod seatmap;
+pub mod session;
 pub mod stream;
 pub mod tickets;
 pub mod transfer;

@@ -191,6 +191,8 @@ impl Fan {
             if order.is_confirmed() {
                 self.bought(&order);
                 self.look_at_bought(&token).await;
+                // Whether it was heard is counted; the tickets are there all the same.
+                let _ = self.api.finish(&self.access_token).await;
                 return Ok(Ending::Bought);
             }
             if order.is_dead() {
