@@ -21,8 +21,8 @@ use crate::throttle::Throttled;
 use crate::workers::SERVICE;
 
 const SEATS: u32 = 60_000;
-const WORKERS: u32 = 10;
-/// A visit is over after this, bought or not: the outside shop has no other end.
+const WORKERS: u32 = 20;
+/// The shortest there is, for fans who do not say that they are done.
 const SESSION: Duration = Duration::from_secs(30);
 /// Requests/s that the booking node does in its whole share, as seen when it had all
 /// the load it could take; for the picture.
@@ -31,7 +31,7 @@ const BOOKING_PER_S: f64 = 200.0;
 const HALVED_AT: u32 = 150;
 const GIVEN_BACK_AT: u32 = 270;
 const END_AT: u32 = 390;
-const FANS: u32 = 14_000;
+const FANS: u32 = 24_000;
 /// The law's default target, for the picture.
 const TARGET_MS: f64 = 600.0;
 /// Of a processor, for the booking node while it has all of its capacity.
@@ -39,7 +39,7 @@ const WHOLE_SHARE: f64 = 0.06;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
-    /// A shop of ten workers that pushes its signals
+    /// A shop of twenty workers that pushes its signals
     Workers,
     /// usher's own booking node, with a share of a processor
     Booking,
