@@ -23,6 +23,7 @@ mod limits;
 mod live;
 mod load;
 mod operators;
+mod own_orders;
 pub mod pages;
 mod places;
 mod remembered;

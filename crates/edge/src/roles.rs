@@ -50,6 +50,7 @@ const LEAST: &[(&str, &str, Role)] = &[
     ),
     ("POST", "/api/v1/admin/events/{event}/signals", Operator),
     ("GET", "/api/v1/admin/orders.csv", Operator),
+    ("POST", "/api/v1/admin/orders/{number}/cancel", Operator),
     ("GET", "/api/v1/admin/audit", Operator),
     ("GET", "/api/v1/admin/events/{event}/webhooks", Operator),
     (

@@ -80,7 +80,9 @@ fn pages_of_fans() -> Router<Arc<Edge>> {
             "/e/{event}/checkout/{reservation}",
             get(views::shop::checkout),
         )
-        .route("/orders/{number}", get(views::shop::order))
+        .route("/orders", get(views::orders::list))
+        .route("/orders/{number}", get(views::orders::show))
+        .route("/orders/{number}/cancel", post(views::orders::cancel))
         .route(pages::ASSET_ROUTE, get(pages::serve_asset))
 }
 
@@ -118,6 +120,7 @@ fn catalog_and_shop(edge: &Arc<Edge>) -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(reservations::show, reservations::release))
         .routes(routes!(reservations::extend))
         .routes(routes!(orders::commit))
+        .routes(routes!(orders::list))
         .routes(routes!(orders::show))
         .routes(routes!(orders::cancel))
         .routes(routes!(tickets::svg))
@@ -203,6 +206,7 @@ fn desk() -> OpenApiRouter<Arc<Edge>> {
         .layer(DefaultBodyLimit::max(admin::door::MAX_SYNC_BYTES));
     OpenApiRouter::new()
         .routes(routes!(admin::orders::search))
+        .routes(routes!(admin::orders::cancel))
         .routes(routes!(admin::orders::export))
         .routes(routes!(admin::records::ledger))
         .routes(routes!(admin::records::audit))

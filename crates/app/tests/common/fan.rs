@@ -35,6 +35,16 @@ impl Fan {
         }
     }
 
+    /// Somebody who joined already.
+    pub fn joined(event: &str, queue_token: String) -> Self {
+        Self {
+            event: event.to_owned(),
+            queue_token,
+            access_token: String::new(),
+            cookies: Vec::new(),
+        }
+    }
+
     /// The place, if the edge knows it at the moment.
     pub fn place(&self, edge: &Target) -> Option<Value> {
         let path = format!("/api/v1/events/{}/queue", self.event);

@@ -56,6 +56,21 @@ pub async fn write(pool: &PgPool, entry: Entry) -> Result<(), sqlx::Error> {
     append(&mut *pool.acquire().await?, &[entry]).await
 }
 
+/// Who did this to the subject last.
+pub async fn last_actor(
+    pool: &PgPool,
+    subject: &str,
+    action: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT actor FROM audit_log WHERE subject = $1 AND action = $2 ORDER BY id DESC LIMIT 1",
+    )
+    .bind(subject)
+    .bind(action)
+    .fetch_optional(pool)
+    .await
+}
+
 /// A page, newest first: entries older than `before`, of one subject if named.
 pub async fn page(
     pool: &PgPool,

@@ -71,6 +71,9 @@ pub async fn fail(
     Ok(true)
 }
 
+/// As the audit log names it.
+pub const CANCELLED: &str = "order_cancelled";
+
 /// What became of a wish to cancel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelled {
@@ -117,7 +120,7 @@ pub async fn cancel(pool: &PgPool, order: &Order, actor: &str) -> Result<Cancell
         serde_json::json!({ "by": actor }),
     );
     store::append(&mut tx, &[told, released(order)]).await?;
-    let entry = entry(order, actor, "order_cancelled");
+    let entry = entry(order, actor, CANCELLED);
     audit::append(&mut tx, &[entry]).await?;
     tx.commit().await?;
     Ok(Cancelled::Now)

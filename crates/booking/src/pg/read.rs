@@ -37,12 +37,13 @@ pub async fn by_number(pool: &PgPool, number: &OrderNumber) -> Result<Option<Ord
     one(pool, rows.fetch_all(pool).await?).await
 }
 
-/// A fan's orders, newest first.
-pub async fn of_fan(pool: &PgPool, fan: FanId) -> Result<Vec<Order>, sqlx::Error> {
+/// The orders of one person, who is another fan in each event; newest first.
+pub async fn of_fans(pool: &PgPool, fans: &[FanId]) -> Result<Vec<Order>, sqlx::Error> {
+    let fans: Vec<&[u8]> = fans.iter().map(|fan| fan.bytes().as_slice()).collect();
     let rows = sqlx::query(select_orders!(
-        "WHERE o.fan_id = $1 ORDER BY o.created_at DESC LIMIT $2"
+        "WHERE o.fan_id = ANY ($1) ORDER BY o.created_at DESC, o.id LIMIT $2"
     ))
-    .bind(fan.bytes().as_slice())
+    .bind(fans)
     .bind(i64::from(MAX_PAGE));
     whole(pool, rows.fetch_all(pool).await?).await
 }

@@ -3,32 +3,30 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use usher_base::{OrderId, ReservationId, Timestamp};
+use usher_base::{EventId, OrderId, ReservationId, Timestamp};
 use usher_booking::orders::{
-    CancelError, CommitError, CommitOutcome, CommitRequest, Order, OrderClaims, OrderNumber,
-    OrderState, Receipt, order_token, verify_order_token,
+    CancelError, CommitError, CommitOutcome, CommitRequest, Order, OrderNumber, OrderState, Receipt,
 };
+use usher_booking::payments::{Money, PaymentState};
 use usher_booking::tickets::TicketNumber;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::allowances::Doing;
 use crate::api::openapi::Refusal;
 use crate::body::JsonBody;
-use crate::cookies;
 use crate::error::{ApiError, ApiResult};
+use crate::own_orders::orders_unavailable;
 use crate::shopping::{self, Amount, OwnHold, hold_refusal};
 use crate::state::Edge;
 
 /// When to look again at an order whose outcome is not known yet.
 const POLL_AFTER_MS: u64 = 1_500;
-/// How long the browser keeps the cookie that opens an order.
-const ORDER_COOKIE_SECONDS: u32 = 400 * 24 * 3600;
 const KEY_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
 const MAX_METHOD_CHARS: usize = 128;
 const MAX_BILLING_CHARS: usize = 254;
@@ -104,6 +102,18 @@ pub struct PaymentAnswer {
     pub status: String,
 }
 
+impl PaymentAnswer {
+    fn new(money: &Money, state: Option<PaymentState>) -> Self {
+        Self {
+            amount: money.amount,
+            currency: money.currency.clone(),
+            status: state
+                .map(|state| state.as_str().to_owned())
+                .unwrap_or_default(),
+        }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct TicketAnswer {
     pub ticket_number: String,
@@ -165,11 +175,8 @@ async fn tell(
     order: OrderId,
     outcome: CommitOutcome,
 ) -> ApiResult<Response> {
-    let now = edge.clock.now();
-    let token = order_token(&edge.keys, order, own.access.sub, now, &mut rand::rng());
     let number = OrderNumber::of(order);
-    let cookie = cookies::order(number.as_str());
-    let cookie = edge.settings.jar.set(&cookie, &token, ORDER_COOKIE_SECONDS);
+    let (token, cookie) = edge.order_token(order, own.access.sub);
     let (status, body) = match outcome {
         CommitOutcome::Confirmed(receipt) => {
             let event = own.live.id.to_string();
@@ -250,7 +257,7 @@ fn commit_refusal(error: CommitError) -> ApiError {
     }
 }
 
-fn of_receipt(receipt: &Receipt) -> OrderAnswer {
+pub fn of_receipt(receipt: &Receipt) -> OrderAnswer {
     let tickets = receipt.tickets.iter().map(|ticket| TicketAnswer {
         ticket_number: ticket.ticket_number.to_string(),
         label: ticket.label.clone(),
@@ -266,14 +273,7 @@ fn of_receipt(receipt: &Receipt) -> OrderAnswer {
         order_number: receipt.order_number.to_string(),
         status: word(receipt.state),
         reason: None,
-        payment: PaymentAnswer {
-            amount: receipt.total.amount,
-            currency: receipt.total.currency.clone(),
-            status: receipt
-                .payment
-                .map(|state| state.as_str().to_owned())
-                .unwrap_or_default(),
-        },
+        payment: PaymentAnswer::new(&receipt.total, receipt.payment),
         tickets: tickets.collect(),
         confirmed_at: Some(receipt.confirmed_at),
         poll_after_ms: None,
@@ -297,53 +297,6 @@ pub fn word(state: OrderState) -> &'static str {
     }
 }
 
-impl Edge {
-    /// The order, if the request shows its token (or cookie).
-    pub async fn own_order(&self, headers: &HeaderMap, number: &OrderNumber) -> ApiResult<Order> {
-        self.order_claims(headers, number)?;
-        let found = self
-            .desk()?
-            .orders
-            .find(number)
-            .await
-            .map_err(orders_unavailable)?;
-        // A commit that is still on its way has no row yet: it is not known, not absent.
-        found.ok_or_else(|| ApiError::not_found("order"))
-    }
-
-    pub fn order_claims(
-        &self,
-        headers: &HeaderMap,
-        number: &OrderNumber,
-    ) -> ApiResult<OrderClaims> {
-        let cookie = cookies::read(headers, &cookies::order(number.as_str()));
-        let token = cookies::bearer(headers).or(cookie).ok_or_else(|| {
-            let message = "Show the order's token, or open it in the browser that bought it.";
-            ApiError::new(StatusCode::UNAUTHORIZED, "order_token_required", message)
-        })?;
-        Ok(verify_order_token(
-            &self.keys,
-            token,
-            number,
-            self.clock.now(),
-        )?)
-    }
-}
-
-pub fn order_number(text: &str) -> ApiResult<OrderNumber> {
-    text.parse().map_err(|_| ApiError::not_found("order"))
-}
-
-pub fn orders_unavailable(error: impl std::fmt::Display) -> ApiError {
-    tracing::error!(%error, "an order cannot be read");
-    let message = "Orders cannot be read right now; yours is safe. Try again in a few seconds.";
-    ApiError::unavailable(
-        "orders_unavailable",
-        message,
-        std::time::Duration::from_secs(3),
-    )
-}
-
 #[utoipa::path(
     get,
     operation_id = "orders_show",
@@ -359,41 +312,115 @@ pub async fn show(
     Path(number): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Json<OrderAnswer>> {
-    let number = order_number(&number)?;
     let order = edge.own_order(&headers, &number).await?;
     Ok(Json(describe(&edge, &order).await?))
 }
 
 pub async fn describe(edge: &Edge, order: &Order) -> ApiResult<OrderAnswer> {
-    if matches!(order.state, OrderState::Pending | OrderState::Failed) {
-        let is_pending = order.state == OrderState::Pending;
-        return Ok(OrderAnswer {
-            order_id: order.id,
-            order_number: order.number.to_string(),
-            status: word(order.state),
-            reason: order.failure.clone(),
-            payment: PaymentAnswer {
-                amount: order.money.amount,
-                currency: order.money.currency.clone(),
-                status: order
-                    .payment
-                    .as_ref()
-                    .map(|p| p.state.as_str().to_owned())
-                    .unwrap_or_default(),
-            },
-            tickets: Vec::new(),
-            confirmed_at: None,
-            poll_after_ms: is_pending.then_some(POLL_AFTER_MS),
-            order_token: None,
-        });
+    if !matches!(order.state, OrderState::Pending | OrderState::Failed) {
+        let receipt = edge.desk()?.orders.receipt(order).await;
+        return Ok(of_receipt(&receipt.map_err(orders_unavailable)?));
     }
-    let receipt = edge
-        .desk()?
-        .orders
-        .receipt(order)
-        .await
-        .map_err(orders_unavailable)?;
-    Ok(of_receipt(&receipt))
+    let is_pending = order.state == OrderState::Pending;
+    let payment = order.payment.as_ref().map(|payment| payment.state);
+    Ok(OrderAnswer {
+        order_id: order.id,
+        order_number: order.number.to_string(),
+        status: word(order.state),
+        reason: order.failure.clone(),
+        payment: PaymentAnswer::new(&order.money, payment),
+        tickets: Vec::new(),
+        confirmed_at: None,
+        poll_after_ms: is_pending.then_some(POLL_AFTER_MS),
+        order_token: None,
+    })
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct OwnQuery {
+    /// The event whose access token is shown; left out: all of this browser
+    #[param(value_type = Option<String>)]
+    event: Option<EventId>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct OwnOrders {
+    /// The newest 200, newest first
+    data: Vec<OwnOrder>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct OwnOrder {
+    order_number: String,
+    #[schema(value_type = String)]
+    event_id: EventId,
+    status: &'static str,
+    total: Amount,
+    tickets: Vec<String>,
+    /// Whether the fan may give it back now
+    cancellable: bool,
+    #[schema(value_type = String)]
+    created_at: Timestamp,
+}
+
+#[utoipa::path(
+    get,
+    operation_id = "orders_list",
+    path = "/api/v1/orders",
+    tag = "orders",
+    summary = "One's own orders",
+    params(OwnQuery),
+    responses((status = 200, description = "Done", body = OwnOrders), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
+pub async fn list(
+    State(edge): State<Arc<Edge>>,
+    Query(query): Query<OwnQuery>,
+    headers: HeaderMap,
+) -> ApiResult<Json<OwnOrders>> {
+    let orders = edge.own_orders(&headers, query.event).await?;
+    let line = |order: Order| OwnOrder {
+        cancellable: may_be_given_back(&edge, &order),
+        order_number: order.number.to_string(),
+        event_id: order.event,
+        status: word(order.state),
+        total: Amount {
+            amount: order.money.amount,
+            currency: order.money.currency,
+        },
+        tickets: order.items.into_iter().map(|item| item.label).collect(),
+        created_at: order.created_at,
+    };
+    Ok(Json(OwnOrders {
+        data: orders.into_iter().map(line).collect(),
+    }))
+}
+
+/// By its fan, now.
+pub fn may_be_given_back(edge: &Edge, order: &Order) -> bool {
+    let on_sale = edge.catalog.get(order.event);
+    let allows = on_sale.is_some_and(|known| known.event.may_be_cancelled(edge.clock.now()));
+    allows && order.state == OrderState::Paid
+}
+
+/// As the audit log names a fan who gives an order back.
+pub fn actor(order: &Order) -> String {
+    format!("fan {}", order.fan)
+}
+
+/// A fan gives an order back, where the event allows it. Repeated, it says how
+/// far that is.
+pub async fn give_back(edge: &Edge, order: &Order) -> ApiResult<Receipt> {
+    let is_over = matches!(order.state, OrderState::Cancelled | OrderState::Refunded);
+    if !is_over && !may_be_given_back(edge, order) {
+        let message = "This order cannot be cancelled at this time.";
+        let status = StatusCode::CONFLICT;
+        return Err(ApiError::new(status, "not_cancellable", message));
+    }
+    let by = actor(order);
+    let cancelled = edge.desk()?.orders.cancel(&order.number, &by).await;
+    cancelled.map_err(cancel_refusal)
 }
 
 #[utoipa::path(
@@ -411,28 +438,11 @@ pub async fn cancel(
     Path(number): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Json<OrderAnswer>> {
-    let number = order_number(&number)?;
     let order = edge.own_order(&headers, &number).await?;
-    let on_sale = edge.on_sale(order.event)?;
-    if !on_sale.event.may_be_cancelled(edge.clock.now()) {
-        let message = "This event does not allow cancelling at this time.";
-        return Err(ApiError::new(
-            StatusCode::CONFLICT,
-            "not_cancellable",
-            message,
-        ));
-    }
-    let actor = format!("fan {}", order.fan);
-    let receipt = edge
-        .desk()?
-        .orders
-        .cancel(&number, &actor)
-        .await
-        .map_err(cancel_refusal)?;
-    Ok(Json(of_receipt(&receipt)))
+    Ok(Json(of_receipt(&give_back(&edge, &order).await?)))
 }
 
-fn cancel_refusal(error: CancelError) -> ApiError {
+pub fn cancel_refusal(error: CancelError) -> ApiError {
     let message = error.to_string();
     match error {
         CancelError::NotFound => ApiError::not_found("order"),

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use usher_booking::tickets::{self, TicketClaim, TicketNumber};
 use utoipa::IntoParams;
 
-use super::orders::{order_number, orders_unavailable};
 use crate::api::openapi::Refusal;
 use crate::error::{ApiError, ApiResult};
+use crate::own_orders::{order_number, orders_unavailable};
 use crate::state::Edge;
 
 #[derive(Deserialize, IntoParams)]

@@ -30,7 +30,7 @@ pub use model::{
 };
 pub use moving::{HerePage, MovePage};
 pub use notice::{AwayPage, ErrorPage};
-pub use order::{OrderPage, OrderStatus, TicketView};
+pub use order::{OrderLine, OrderPage, OrderStatus, OrdersPage, TicketView};
 pub use queue::{Place, QueuePage, SlipReason, Standing};
 pub use respond::{CONTENT_SECURITY_POLICY, respond};
 pub use seats::SeatsPage;

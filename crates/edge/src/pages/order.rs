@@ -1,4 +1,5 @@
-//! `/orders/{order_number}`: what became of an order, with its tickets to show or print.
+//! `/orders` and `/orders/{order_number}`: a browser's orders, and what became of
+//! one, with its tickets to show or print.
 
 use askama::Template;
 
@@ -25,6 +26,17 @@ impl OrderStatus {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Refunded => "refunded",
+        }
+    }
+
+    /// A word for a list.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Pending => "Checking the payment",
+            Self::Confirmed => "Confirmed",
+            Self::Failed => "Not paid",
+            Self::Cancelled => "Cancelled",
+            Self::Refunded => "Refunded",
         }
     }
 
@@ -73,10 +85,32 @@ pub struct OrderPage {
     pub head: EventHead,
     pub order_number: String,
     pub status: OrderStatus,
+    /// Of a cancelled one: it was not its fan who gave it back.
+    pub by_organiser: bool,
     pub items: Vec<LineItem>,
     pub total: Money,
     /// Empty unless confirmed.
     pub tickets: Vec<TicketView>,
     pub confirmed_at: Option<Moment>,
+    /// The event allows it, until some time before it begins.
+    pub may_be_given_back: bool,
     pub test_mode: bool,
+}
+
+/// One order in the list.
+#[derive(Debug, Clone)]
+pub struct OrderLine {
+    pub head: EventHead,
+    pub order_number: String,
+    pub status: OrderStatus,
+    pub tickets: usize,
+    pub total: Money,
+    pub ordered_at: Moment,
+}
+
+#[derive(Debug, Clone, Template)]
+#[template(path = "orders.html")]
+pub struct OrdersPage {
+    /// Newest first.
+    pub orders: Vec<OrderLine>,
 }

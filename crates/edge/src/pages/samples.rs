@@ -230,11 +230,30 @@ pub(super) fn order(status: OrderStatus) -> OrderPage {
         head: river(),
         order_number: "U-2026-84G7K".to_owned(),
         status,
+        by_organiser: status == OrderStatus::Cancelled,
         items: items(),
         total: dollars(26_800),
         tickets,
         confirmed_at: (status == OrderStatus::Confirmed).then(now),
+        may_be_given_back: status == OrderStatus::Confirmed,
         test_mode: true,
+    }
+}
+
+pub(super) fn orders() -> OrdersPage {
+    let line = |status, tickets| OrderLine {
+        head: river(),
+        order_number: "U-2026-84G7K".to_owned(),
+        status,
+        tickets,
+        total: dollars(26_800),
+        ordered_at: now(),
+    };
+    OrdersPage {
+        orders: vec![
+            line(OrderStatus::Confirmed, 3),
+            line(OrderStatus::Refunded, 1),
+        ],
     }
 }
 
@@ -282,6 +301,9 @@ pub(super) fn all() -> Vec<(&'static str, String)> {
         ("order-confirmed", render(&order(OrderStatus::Confirmed))),
         ("order-pending", render(&order(OrderStatus::Pending))),
         ("order-failed", render(&order(OrderStatus::Failed))),
+        ("order-cancelled", render(&order(OrderStatus::Cancelled))),
+        ("orders", render(&orders())),
+        ("orders-none", render(&OrdersPage { orders: vec![] })),
         ("console", render(&control(true))),
         ("console-viewer", render(&control(false))),
         ("error", render(&error())),

@@ -32,6 +32,8 @@ fn hostile_text_stays_text_on_every_kind_of_page() {
     checkout.items[0].label = HOSTILE.to_owned();
     let mut order = samples::order(OrderStatus::Confirmed);
     order.tickets[0].label = HOSTILE.to_owned();
+    let mut orders = samples::orders();
+    orders.orders[0].head = event.head.clone();
     let mut control = samples::control(true);
     control.head.title = HOSTILE.to_owned();
     control.message = Some(HOSTILE.to_owned());
@@ -45,6 +47,7 @@ fn hostile_text_stays_text_on_every_kind_of_page() {
         events.render().unwrap(),
         checkout.render().unwrap(),
         order.render().unwrap(),
+        orders.render().unwrap(),
         control.render().unwrap(),
         sign_in.render().unwrap(),
     ] {

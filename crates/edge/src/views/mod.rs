@@ -4,6 +4,7 @@
 pub mod console;
 pub mod event;
 pub mod moving;
+pub mod orders;
 pub mod queue;
 pub mod shop;
 

@@ -1,19 +1,14 @@
-//! Seats, checkout and the order: what a fan sees once let in.
+//! Seats and checkout: what a fan sees once let in.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use usher_base::{EventId, ReservationId};
-use usher_booking::orders::Order;
 
 use super::queue::to_queue;
 use super::{OnPage as _, PageResult, head, moment, see_other};
-use crate::api::orders::{describe, order_number};
-use crate::pages::{
-    self, CheckoutPage, LineItem, Money, OrderPage, OrderStatus, PaymentMethod, SeatsPage,
-    TicketView,
-};
+use crate::pages::{self, CheckoutPage, LineItem, Money, PaymentMethod, SeatsPage};
 use crate::places::{self, Stand};
 use crate::shopping::{self, Amount};
 use crate::state::Edge;
@@ -85,70 +80,4 @@ fn money(amount: &Amount) -> Money {
         amount: amount.amount,
         currency: amount.currency.clone(),
     }
-}
-
-pub async fn order(
-    State(edge): State<Arc<Edge>>,
-    Path(number): Path<String>,
-    headers: HeaderMap,
-) -> PageResult {
-    let number = order_number(&number).on_page(&headers)?;
-    let desk = edge.desk().on_page(&headers)?;
-    let order = edge.own_order(&headers, &number).await.on_page(&headers)?;
-    let on_sale = edge.on_sale(order.event).on_page(&headers)?;
-    let answer = describe(&edge, &order).await.on_page(&headers)?;
-    let tickets = answer.tickets.iter().map(|ticket| TicketView {
-        ticket_number: ticket.ticket_number.clone(),
-        label: ticket.label.clone(),
-        qr_url: ticket.qr_url.clone(),
-        used_at: None,
-    });
-    let page = OrderPage {
-        head: head(&on_sale),
-        order_number: number.to_string(),
-        status: status(&order),
-        items: items(&order),
-        total: Money {
-            amount: order.money.amount,
-            currency: order.money.currency.clone(),
-        },
-        tickets: tickets.collect(),
-        confirmed_at: answer.confirmed_at.map(moment),
-        test_mode: desk.test_payments,
-    };
-    Ok(pages::respond(StatusCode::OK, &page))
-}
-
-fn status(order: &Order) -> OrderStatus {
-    use usher_booking::orders::OrderState as State;
-    match order.state {
-        State::Pending => OrderStatus::Pending,
-        State::Paid => OrderStatus::Confirmed,
-        State::Failed => OrderStatus::Failed,
-        State::Cancelled => OrderStatus::Cancelled,
-        State::Refunded => OrderStatus::Refunded,
-    }
-}
-
-/// One line a kind of ticket: places of the same tier together.
-fn items(order: &Order) -> Vec<LineItem> {
-    let mut lines: Vec<LineItem> = Vec::new();
-    for item in &order.items {
-        let known = lines.iter_mut().find(|line| line.label == item.label);
-        match known {
-            Some(line) => {
-                line.count += 1;
-                line.price.amount += item.price;
-            }
-            None => lines.push(LineItem {
-                label: item.label.clone(),
-                count: 1,
-                price: Money {
-                    amount: item.price,
-                    currency: order.money.currency.clone(),
-                },
-            }),
-        }
-    }
-    lines
 }

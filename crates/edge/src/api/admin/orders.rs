@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -15,9 +15,11 @@ use usher_booking::pg::read::{MAX_PAGE, Search};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::openapi::Refusal;
+use crate::api::orders::{OrderAnswer, cancel_refusal, of_receipt};
 use crate::desk::database_unavailable;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
+use crate::own_orders::order_number;
 use crate::shopping::Amount;
 use crate::state::Edge;
 
@@ -155,6 +157,27 @@ pub async fn search(
         next: next.map(|(at, order)| format!("{}-{order}", at.millis())),
         data: found.into_iter().map(FoundOrder::from).collect(),
     }))
+}
+
+/// Whatever the event allows its fans; the audit log has who did it.
+#[utoipa::path(
+    post,
+    operation_id = "operators_orders_cancel",
+    path = "/api/v1/admin/orders/{number}/cancel",
+    tag = "operators",
+    summary = "Give an order back for its fan, who sees it on the order's page",
+    params(("number" = String, Path, description = "An order's number")),
+    responses((status = 200, description = "Done", body = OrderAnswer), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
+pub async fn cancel(
+    State(edge): State<Arc<Edge>>,
+    operator: Operator,
+    Path(number): Path<String>,
+) -> ApiResult<Json<OrderAnswer>> {
+    let number = order_number(&number)?;
+    let cancelled = edge.desk()?.orders.cancel(&number, &operator.name).await;
+    Ok(Json(of_receipt(&cancelled.map_err(cancel_refusal)?)))
 }
 
 /// All that the search finds, read and sent page by page.

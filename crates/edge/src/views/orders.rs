@@ -1,0 +1,136 @@
+//! A browser's orders: all of them, one with its tickets, and giving one back.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse as _;
+use usher_booking::orders::Order;
+
+use super::{OnPage as _, PageResult, head, moment, see_other};
+use crate::api::orders::{actor, describe, give_back, may_be_given_back};
+use crate::cookies;
+use crate::own_orders::orders_unavailable;
+use crate::pages::{
+    self, LineItem, Money, OrderLine, OrderPage, OrderStatus, OrdersPage, TicketView,
+};
+use crate::state::Edge;
+
+pub async fn list(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> PageResult {
+    let orders = match cookies::browser(&headers, &edge.keys) {
+        Some(_) => edge.own_orders(&headers, None).await.on_page(&headers)?,
+        None => Vec::new(),
+    };
+    let line = |order: &Order| {
+        Some(OrderLine {
+            head: head(edge.catalog.get(order.event)?.as_ref()),
+            order_number: order.number.to_string(),
+            status: status(order),
+            tickets: order.items.len(),
+            total: total(order),
+            ordered_at: moment(order.created_at),
+        })
+    };
+    let page = OrdersPage {
+        orders: orders.iter().filter_map(line).collect(),
+    };
+    Ok(pages::respond(StatusCode::OK, &page))
+}
+
+pub async fn show(
+    State(edge): State<Arc<Edge>>,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+) -> PageResult {
+    let desk = edge.desk().on_page(&headers)?;
+    let order = edge.own_order(&headers, &number).await.on_page(&headers)?;
+    let on_sale = edge.on_sale(order.event).on_page(&headers)?;
+    let answer = describe(&edge, &order).await.on_page(&headers)?;
+    let tickets = answer.tickets.iter().map(|ticket| TicketView {
+        ticket_number: ticket.ticket_number.clone(),
+        label: ticket.label.clone(),
+        qr_url: ticket.qr_url.clone(),
+        used_at: None,
+    });
+    let page = OrderPage {
+        head: head(&on_sale),
+        order_number: order.number.to_string(),
+        status: status(&order),
+        by_organiser: by_organiser(&edge, &order).await.on_page(&headers)?,
+        items: items(&order),
+        total: total(&order),
+        tickets: tickets.collect(),
+        confirmed_at: answer.confirmed_at.map(moment),
+        may_be_given_back: may_be_given_back(&edge, &order),
+        test_mode: desk.test_payments,
+    };
+    // The pictures of its tickets need it; a browser whose reply was lost has none yet.
+    let (_, cookie) = edge.order_token(order.id, order.fan);
+    let page = pages::respond(StatusCode::OK, &page);
+    Ok(([(SET_COOKIE, cookie)], page).into_response())
+}
+
+pub async fn cancel(
+    State(edge): State<Arc<Edge>>,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+) -> PageResult {
+    let order = edge.own_order(&headers, &number).await.on_page(&headers)?;
+    give_back(&edge, &order).await.on_page(&headers)?;
+    Ok(see_other(&format!("/orders/{}", order.number)))
+}
+
+/// Whether somebody else than its fan gave the order back.
+async fn by_organiser(edge: &Edge, order: &Order) -> Result<bool, crate::error::ApiError> {
+    if !matches!(
+        status(order),
+        OrderStatus::Cancelled | OrderStatus::Refunded
+    ) {
+        return Ok(false);
+    }
+    let by = edge.desk()?.orders.cancelled_by(&order.number).await;
+    let by = by.map_err(orders_unavailable)?;
+    Ok(by.is_some_and(|by| by != actor(order)))
+}
+
+fn total(order: &Order) -> Money {
+    Money {
+        amount: order.money.amount,
+        currency: order.money.currency.clone(),
+    }
+}
+
+fn status(order: &Order) -> OrderStatus {
+    use usher_booking::orders::OrderState as State;
+    match order.state {
+        State::Pending => OrderStatus::Pending,
+        State::Paid => OrderStatus::Confirmed,
+        State::Failed => OrderStatus::Failed,
+        State::Cancelled => OrderStatus::Cancelled,
+        State::Refunded => OrderStatus::Refunded,
+    }
+}
+
+/// One line a kind of ticket: places of the same tier together.
+fn items(order: &Order) -> Vec<LineItem> {
+    let mut lines: Vec<LineItem> = Vec::new();
+    for item in &order.items {
+        let known = lines.iter_mut().find(|line| line.label == item.label);
+        match known {
+            Some(line) => {
+                line.count += 1;
+                line.price.amount += item.price;
+            }
+            None => lines.push(LineItem {
+                label: item.label.clone(),
+                count: 1,
+                price: Money {
+                    amount: item.price,
+                    currency: order.money.currency.clone(),
+                },
+            }),
+        }
+    }
+    lines
+}
