@@ -33,7 +33,24 @@ impl Fetcher {
         max_bytes: usize,
         within: Duration,
     ) -> anyhow::Result<Bytes> {
-        let uri = checked(url)?;
+        self.fetch(checked(url)?, max_bytes, within).await
+    }
+
+    /// The same of an address that stands in the settings: whether the way to it is
+    /// safe is for whoever set it.
+    pub async fn get_as_configured(
+        &self,
+        url: &str,
+        max_bytes: usize,
+        within: Duration,
+    ) -> anyhow::Result<Bytes> {
+        let uri = url.parse();
+        let uri = uri.with_context(|| format!("{url} is no address"))?;
+        self.fetch(uri, max_bytes, within).await
+    }
+
+    async fn fetch(&self, uri: Uri, max_bytes: usize, within: Duration) -> anyhow::Result<Bytes> {
+        let url = uri.to_string();
         let answer = tokio::time::timeout(within, self.body(uri, max_bytes)).await;
         answer.with_context(|| format!("{url} did not answer within {within:?}"))?
     }

@@ -10,6 +10,7 @@ mod fence;
 mod fetch;
 mod lifecycle;
 mod postgres;
+mod prometheus;
 mod role;
 mod signals;
 mod telemetry;

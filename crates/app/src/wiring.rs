@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use usher_admission::control::Tuning;
+use usher_admission::signals::PrometheusSources;
 use usher_admission::{Calibrations, Gate, Leader, Policies};
 use usher_base::redis::{Hints, Redis, Script, TimeSource};
 use usher_base::signing::SigningKeys;
@@ -36,6 +37,7 @@ use crate::fence::{self, Fence};
 use crate::fetch::Fetcher;
 use crate::lifecycle::Lifecycle;
 use crate::postgres::{self, Pools};
+use crate::prometheus::PrometheusWatch;
 use crate::role::Role;
 use crate::signals::{self, SignalSource};
 
@@ -90,6 +92,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
             let leader = Leader::new(line.clone(), pool.clone(), Arc::clone(&clock), stop.clone())
                 .with_draws(Arc::clone(&keys));
             tasks.spawn(Arc::new(leader).run(stop.clone()));
+            watch_prometheus(config, &pool, &redis, &tasks, &stop);
             tasks.spawn(beacons(config, pool).run(stop));
         }
         events = Some(whole);
@@ -156,6 +159,21 @@ fn run_booking(
 fn webhooks(desk: &Desk, pool: PgPool, clock: &Arc<dyn Clock>) -> Webhooks {
     let client = webhooks::Client::new(desk.webhook_targets);
     Webhooks::new(pool, client, Patience::default(), Arc::clone(clock))
+}
+
+/// Where the setting names one.
+fn watch_prometheus(
+    config: &Config,
+    pool: &PgPool,
+    redis: &Redis,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
+    if !config.prometheus_url.is_empty() {
+        let sources = PrometheusSources::new(pool.clone());
+        let url = config.prometheus_url.clone();
+        PrometheusWatch::new(url, sources, redis.clone()).run(tasks, stop);
+    }
 }
 
 fn beacons(config: &Config, pool: PgPool) -> BeaconWatch {
@@ -255,6 +273,8 @@ async fn open_desk(
         },
         policies: Policies::new(pool.clone(), line.clone()),
         calibrations: Calibrations::new(pool.clone()),
+        prometheus: (!config.prometheus_url.is_empty())
+            .then(|| PrometheusSources::new(pool.clone())),
         lines: LineStore::new(pool.clone()),
         draws: Draws::default(),
         orders: Orders::new(redis, pool.clone(), writer, provider, Arc::clone(clock)),

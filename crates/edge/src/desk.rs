@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use usher_admission::signals::PrometheusSources;
 use usher_admission::{Calibrations, Policies};
 use usher_booking::orders::Orders;
 use usher_booking::pg::audit::Entry;
@@ -23,6 +24,8 @@ use crate::state::Edge;
 pub struct Desk {
     pub policies: Policies,
     pub calibrations: Calibrations,
+    /// Where a Prometheus is set that may be asked how backends are.
+    pub prometheus: Option<PrometheusSources>,
     pub lines: LineStore,
     pub draws: Draws,
     pub orders: Arc<Orders>,

@@ -63,13 +63,16 @@ const LEAST: &[(&str, &str, Role)] = &[
         "/api/v1/admin/events/{event}/webhooks/{id}/redeliver",
         Operator,
     ),
-    // Saying who may do what, and who is told.
+    // Saying who may do what, who is told, and whom the law asks.
     ("POST", "/api/v1/admin/events/{event}/webhooks", Admin),
     (
         "DELETE",
         "/api/v1/admin/events/{event}/webhooks/{id}",
         Admin,
     ),
+    ("GET", "/api/v1/admin/events/{event}/prometheus", Admin),
+    ("PUT", "/api/v1/admin/events/{event}/prometheus", Admin),
+    ("DELETE", "/api/v1/admin/events/{event}/prometheus", Admin),
     ("GET", "/api/v1/admin/operators", Admin),
     ("POST", "/api/v1/admin/operators", Admin),
     ("DELETE", "/api/v1/admin/operators/{id}", Admin),

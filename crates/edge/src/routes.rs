@@ -175,6 +175,11 @@ fn controls() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(admin::sales::show))
         .routes(routes!(admin::sessions::revoke))
         .routes(routes!(admin::signals::push))
+        .routes(routes!(
+            admin::prometheus::show,
+            admin::prometheus::change,
+            admin::prometheus::remove
+        ))
         .routes(routes!(admin::operators::list, admin::operators::add))
         .routes(routes!(admin::operators::revoke))
         .routes(routes!(admin::explain::show))

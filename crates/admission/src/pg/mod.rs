@@ -3,3 +3,4 @@
 pub(crate) mod calibrations;
 pub(crate) mod checkpoints;
 pub(crate) mod policies;
+pub(crate) mod prometheus;

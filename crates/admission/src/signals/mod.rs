@@ -1,7 +1,8 @@
 //! Signals on their way from the backend to the leader: a hash in Redis, one field
-//! a node, bounded. Nodes come from usher's own booking (`recorder`) or from any
-//! other backend (`push`); the leader reads them all (`sources`).
+//! a node, bounded. Nodes come from usher's own booking (`recorder`), from any other
+//! backend (`push`) or a Prometheus that watches it; the leader reads all (`sources`).
 
+mod prometheus;
 mod push;
 mod recorder;
 mod sources;
@@ -16,6 +17,9 @@ use crate::cache::to_json;
 use crate::control::Signals;
 use crate::keys;
 
+pub use prometheus::{
+    AnswerError, PROMETHEUS_NODE, PrometheusQueries, PrometheusSources, QueryError, number, report,
+};
 pub use push::{MAX_NODE_CHARS, PushError, PushedSignals};
 pub use recorder::{Outcome, Probes, Recorders, SignalRecorder};
 pub(crate) use sources::{Incoming, Sources};

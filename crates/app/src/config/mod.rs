@@ -43,6 +43,7 @@ pub struct Config {
     pub admin_api_key: String,
     pub trusted_proxies: Vec<String>,
     pub drand_servers: Vec<String>,
+    pub prometheus_url: String,
     pub joins_per_address_per_minute: u32,
     pub joins_per_network_per_minute: u32,
     pub requests_per_address_per_minute: u32,
@@ -99,6 +100,12 @@ impl Config {
         if self.public_url.ends_with('/') {
             return refuse("public_url", "leave out the / at its end");
         }
+        if !self.prometheus_url.is_empty() && !is_plain_address(&self.prometheus_url) {
+            return refuse(
+                "prometheus_url",
+                "it must be http://host:port or https://host, perhaps with a path, and nothing else",
+            );
+        }
         // Restoring Redis needs one beside the one that holds its lock.
         if !(2..=500).contains(&self.database_connections) {
             return refuse("database_connections", "it must be from 2 to 500");
@@ -124,4 +131,13 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// An address without anything that could be read in two ways: no user, query or
+/// fragment, no slash at its end.
+fn is_plain_address(url: &str) -> bool {
+    let has_scheme = url.starts_with("http://") || url.starts_with("https://");
+    let is_odd = |c: char| c.is_control() || c.is_whitespace() || "@?#\\".contains(c);
+    let parsed = url.parse::<hyper::Uri>();
+    has_scheme && !url.contains(is_odd) && !url.ends_with('/') && parsed.is_ok()
 }

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod lines;
 pub mod operators;
 pub mod orders;
+pub mod prometheus;
 pub mod records;
 pub mod sales;
 pub mod sessions;
