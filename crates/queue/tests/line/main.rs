@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod boards;
+mod compare;
+mod gathering;
+mod interleavings;
 mod joining;
 mod model;
 mod releasing;

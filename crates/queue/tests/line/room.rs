@@ -57,12 +57,17 @@ impl Room {
 
     /// The `n`th further open event in the same Redis.
     pub async fn another(&self, n: u64) -> Self {
-        let event = EventId::new(START.plus(Duration::from_millis(n)));
-        let (redis, server) = (self.line.redis().clone(), Arc::clone(&self.server));
         let settings = LineSettings::default();
-        let room = Self::of_event(event, redis, server, Phase::Open, settings).await;
+        let room = self.another_in(n, Phase::Open, settings).await;
         assert!(room.lead(&room.leader).await);
         room
+    }
+
+    /// The same in another phase, with other settings and without a leader.
+    pub async fn another_in(&self, n: u64, phase: Phase, settings: LineSettings) -> Self {
+        let event = EventId::new(START.plus(Duration::from_millis(n)));
+        let (redis, server) = (self.line.redis().clone(), Arc::clone(&self.server));
+        Self::of_event(event, redis, server, phase, settings).await
     }
 
     async fn of_event(
