@@ -48,8 +48,13 @@ impl BeaconWatch {
                 continue;
             }
             for lane in row.lane_names() {
-                if let Some(draw) = self.store.draw(row.event, &lane).await? {
-                    self.decide(&draw).await?;
+                let Some(draw) = self.store.draw(row.event, &lane).await? else {
+                    continue;
+                };
+                // One draw that cannot go on must not keep the others waiting.
+                if let Err(error) = self.decide(&draw).await {
+                    let (event, error) = (draw.event, format!("{error:#}"));
+                    tracing::warn!(%event, %lane, error, "this draw waits");
                 }
             }
         }
@@ -88,7 +93,10 @@ impl BeaconWatch {
         let body = self.fetcher.get(url, MAX_BEACON_JSON_BYTES, ANSWER_WITHIN);
         let beacon = Beacon::from_api_json(&body.await?)?;
         let evidence = Evidence::Drand { beacon };
-        let given = self.store.give_entropy(draw.event, &draw.lane, &evidence);
+        let now = SystemClock.now();
+        let given = self
+            .store
+            .give_entropy(draw.event, &draw.lane, &evidence, now);
         given.await.context("the round is not taken")
     }
 }

@@ -65,6 +65,7 @@ const PURE: &[&str] = &[
     "crates/queue/src/bitmap.rs",
     "crates/queue/src/wait",
     "crates/queue/src/phase.rs",
+    "crates/queue/src/setup.rs",
     "crates/queue/src/presence.rs",
     "crates/booking/src/layout",
     "crates/booking/src/orders/state.rs",

@@ -5,7 +5,7 @@
 mod common;
 
 use common::fan::Fan;
-use common::lottery::{OnSale, SOON, lottery, rule_of_today, verdict};
+use common::lottery::{OnSale, SOON, decide, lottery, rule_of_today, verdict};
 use common::process::Usher;
 use common::{settings, signing_keys, wait_for, wait_for_page};
 use serde_json::{Value, json};
@@ -89,9 +89,12 @@ async fn a_draw_can_be_checked_by_anybody_from_its_commitment_to_its_record() {
     check_proofs(&sale, &fans, frozen["root"]["root"].as_str().unwrap());
     let beacon = json!({ "source": "drand", "beacon": { "round": 1, "signature": "00" } });
     assert_eq!(sale.admin("POST", "draw/main/entropy", &beacon).0, 422);
-    assert_eq!(sale.admin("POST", "draw/main/entropy", &value).0, 200);
-    let other = json!({ "source": "public_value", "value": "1 2 3 4 5 6" });
-    assert_eq!(sale.admin("POST", "draw/main/entropy", &other).0, 409);
+    let (status, early) = sale.admin("POST", "draw/main/entropy", &value);
+    assert_eq!(
+        (status, &early["error"]),
+        (409, &json!("entropy_too_early"))
+    );
+    decide(&sandbox, &event, "3 11 19 24 40 47").await;
     sale.draw("the record's address", |draw| {
         draw["record_url"].is_string()
     });

@@ -18,6 +18,11 @@ pub fn queue(event: EventId) -> String {
     format!("usher_queue_{}", event.uuid().simple())
 }
 
+/// As whom the shop knows this browser.
+pub fn subject(event: EventId) -> String {
+    format!("usher_subject_{}", event.uuid().simple())
+}
+
 /// Access cookies are told from others by how their names begin.
 pub const ACCESS_PREFIX: &str = "usher_access_";
 

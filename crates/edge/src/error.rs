@@ -10,6 +10,14 @@ use serde_json::{Map, Value, json};
 use usher_base::redis::CallError;
 use usher_base::signing::TokenError;
 
+/// An error's text as a sentence.
+pub fn sentence(error: &impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), chars.as_str())
+}
+
 /// A refusal on its way to the client.
 #[derive(Debug)]
 pub struct ApiError {

@@ -2,14 +2,14 @@
 //! library knows. Creating an event and restoring one after a loss of Redis are
 //! the same thing: writing into Redis what Postgres says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rand::Rng as _;
 use tokio::sync::Semaphore;
 use usher_admission::{Policies, PolicyChangeError};
-use usher_base::redis::{CallError, Redis};
+use usher_base::redis::{CallError, Hint, HintKind, Redis};
 use usher_base::{EventId, Timestamp};
 use usher_booking::catalog::pg::{CatalogError, Found, Search};
 use usher_booking::catalog::{Catalog, CatalogStore, DraftError, Event, EventDraft, EventPatch};
@@ -17,8 +17,8 @@ use usher_booking::holds::{Holds, RebuildError};
 use usher_booking::inventory::SeatIndex;
 use usher_booking::pg::InventoryError;
 use usher_booking::pg::totals::Totals;
-use usher_queue::pg::{LaneSetup, NewLine, Store as LineStore, StoreError};
-use usher_queue::{Line, LineSettings, Phase, Schedule};
+use usher_queue::pg::{LineRow, NewLine, Store as LineStore, StoreError};
+use usher_queue::{Line, Phase, Settled, Setup, SetupPatch};
 
 /// The report of the stock does not wait longer for Postgres.
 const SOLD_WITHIN: Duration = Duration::from_millis(500);
@@ -39,6 +39,8 @@ pub enum EventError {
     Policy(#[from] PolicyChangeError),
     #[error(transparent)]
     Redis(#[from] CallError),
+    #[error("This is no description of a line: {0}.")]
+    LineForm(#[from] serde_json::Error),
     #[error("The line of this event is {0}; only a draft, scheduled or closed one can be deleted.")]
     LineInTheWay(Phase),
     #[error("{0} tickets of this event are held at this moment; try again when they are free.")]
@@ -179,18 +181,17 @@ impl Events {
         Ok(self.get(event).await?.slug)
     }
 
-    /// Creates an event from what an operator wrote, with a line of one lane, and
-    /// opens its memory.
-    pub async fn create(&self, draft: EventDraft, now: Timestamp) -> Result<EventId, EventError> {
+    /// Creates an event from what an operator wrote, and opens its memory.
+    pub async fn create(
+        &self,
+        mut draft: EventDraft,
+        now: Timestamp,
+    ) -> Result<EventId, EventError> {
+        let setup = setup_of(draft.line.take())?;
         let draft = draft.check(EventId::new(now))?;
         let event = draft.event.id;
         self.store.create(&draft).await?;
-        let line = NewLine {
-            event,
-            settings: LineSettings::default(),
-            schedule: Schedule::default(),
-            lanes: vec![LaneSetup::main()],
-        };
+        let line = NewLine { event, setup };
         self.lines.create_line(&line).await?;
         self.restore(event, now).await?;
         self.publish(event).await?;
@@ -200,6 +201,20 @@ impl Events {
 
     pub async fn get(&self, event: EventId) -> Result<Event, EventError> {
         Ok(self.store.get(event).await?)
+    }
+
+    pub async fn line(&self, event: EventId) -> Result<LineRow, EventError> {
+        Ok(self.lines.line(event).await?)
+    }
+
+    /// Changes how the line is set up; edges hear of it at once.
+    pub async fn set_up(&self, event: EventId, patch: SetupPatch) -> Result<(), EventError> {
+        let row = self.lines.set_up(event, patch).await?;
+        self.lines.mirror(&self.line, &row).await?;
+        let kind = HintKind::Changed;
+        // A hint that is lost costs a tick.
+        let _ = self.redis.hint(Hint { event, kind }).await;
+        Ok(())
     }
 
     pub async fn search(&self, wanted: &Search) -> Result<Found, EventError> {
@@ -319,4 +334,16 @@ impl Events {
         let layout = self.store.layout_of(&known).await?;
         Ok(self.catalog.publish(&known, layout.as_ref()).await?)
     }
+}
+
+/// How a new event's line is set up: as its description says, the rest as usual.
+fn setup_of(form: Option<serde_json::Value>) -> Result<Setup, EventError> {
+    let patch: SetupPatch =
+        form.map_or_else(|| Ok(SetupPatch::default()), serde_json::from_value)?;
+    let nothing_yet = Settled {
+        phase: Phase::Draft,
+        drawn: BTreeSet::new(),
+    };
+    let setup = patch.apply(&Setup::default(), &nothing_yet);
+    Ok(setup.map_err(StoreError::from)?)
 }

@@ -110,12 +110,7 @@ pub async fn rejoin(
     live: &LiveEvent,
     claims: &QueueClaims,
 ) -> Result<Joined, JoinError> {
-    let others: Vec<_> = live
-        .lanes
-        .iter()
-        .filter(|lane| **lane != claims.lane)
-        .cloned()
-        .collect();
+    let others = live.lanes_besides(&claims.lane);
     let order = JoinOrder {
         event: live.id,
         lane: &claims.lane,
@@ -156,7 +151,7 @@ pub fn answer(
         rate_per_minute: edge.rate_per_minute(live),
         reason: None,
         message: view.message().map(str::to_owned),
-        opens_at: live.opens_at,
+        opens_at: view.board().state.schedule.opens_at,
         claim_by,
         at: view.at(),
         stream_url: stream_url(edge, live),

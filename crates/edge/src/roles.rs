@@ -33,6 +33,13 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("POST", "/api/v1/admin/events/{event}/phase", Operator),
     ("PUT", "/api/v1/admin/events/{event}/message", Operator),
     ("POST", "/api/v1/admin/events/{event}/revoke", Operator),
+    ("GET", "/api/v1/admin/events/{event}/invites", Operator),
+    ("POST", "/api/v1/admin/events/{event}/invites", Operator),
+    (
+        "DELETE",
+        "/api/v1/admin/events/{event}/invites/{id}",
+        Operator,
+    ),
     (
         "PUT",
         "/api/v1/admin/events/{event}/draw/{lane}/rule",

@@ -20,8 +20,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    admin, draw, events, health, openapi, orders, queue, reservations, seatmap, session, stream,
-    tickets, transfer, webhooks,
+    admin, draw, events, health, invites, openapi, orders, queue, reservations, seatmap, session,
+    stream, tickets, transfer, webhooks,
 };
 use crate::cross_site;
 use crate::error::ApiError;
@@ -67,6 +67,8 @@ fn pages_of_fans() -> Router<Arc<Edge>> {
         .route("/", get(views::event::list))
         .route("/e/{event}", get(views::event::show))
         .route("/e/{event}/join", post(views::queue::join))
+        .route("/e/{event}/identify", get(views::event::identify))
+        .route("/e/{event}/code", post(views::queue::join_with_code))
         .route("/e/{event}/queue", get(views::queue::show))
         .route("/e/{event}/claim", post(views::queue::claim))
         .route("/e/{event}/leave", post(views::queue::leave))
@@ -101,6 +103,7 @@ fn line() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(queue::place, queue::join, queue::leave))
         .routes(routes!(queue::claim))
         .routes(routes!(session::finish))
+        .routes(routes!(invites::join))
         .routes(routes!(stream::open))
         .routes(routes!(stream::events))
         .routes(routes!(transfer::offer))
@@ -187,6 +190,8 @@ fn controls() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(admin::webhooks::remove))
         .routes(routes!(admin::webhooks::dead))
         .routes(routes!(admin::webhooks::redeliver))
+        .routes(routes!(admin::invites::list, admin::invites::make))
+        .routes(routes!(admin::invites::take_back))
         .routes(routes!(admin::draw::commit))
         .routes(routes!(admin::draw::give_entropy))
         .routes(routes!(admin::draw::open_as_fifo))

@@ -20,6 +20,7 @@ mod place;
 mod presence;
 mod reply;
 mod scripts;
+mod setup;
 mod state;
 mod token;
 pub mod wait;
@@ -30,15 +31,16 @@ pub use boards::{Boards, EventBoard, LaneBoard};
 pub use changes::{Changes, Cursor, EndedSessions, Moved, SessionEnd};
 pub use error::{ClaimError, FreezeError, JoinError, LeaderError, ReleaseError, TransferError};
 pub use line::{
-    Departed, EdgeId, Ended, HERE_FADES_AFTER, JoinOrder, Joined, LaneNews, LeaseToken, Line,
-    LineSettings, MAX_FANS_PER_LOOKUP, MAX_LANES, MAX_NUMBERS_PER_RELEASE, Mode, OldPlace, Outline,
+    Departed, EdgeId, Ended, HERE_FADES_AFTER, Identity, JoinOrder, Joined, LaneNews, LeaseToken,
+    Line, LineSettings, MAX_FANS_PER_LOOKUP, MAX_LANES, MAX_NUMBERS_PER_RELEASE, Mode, OldPlace,
     ReleaseOrder, Released, ReleasedFan, Room, SWEEP_AT_MOST, Snapshot, Swept, Was,
 };
 pub use phase::{Ordering, Phase, PhaseRefused, Schedule};
 pub use place::{EndReason, Place, Session, SessionId};
 pub use presence::{MAX_GRACE_MINUTES, Presence};
 pub use scripts::SCRIPTS;
-pub use state::{EventState, LaneDoor, Totals};
+pub use setup::{LaneSetup, Settled, Setup, SetupPatch, SetupRefused};
+pub use state::{EventState, IdentityRule, LaneDoor, Totals};
 pub use token::{
     AccessClaims, QUEUE_TOKEN_LIFETIME, QueueClaims, TRANSFER_LIFETIME, Tokens, TransferGrant,
 };

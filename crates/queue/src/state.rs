@@ -9,7 +9,7 @@ use usher_base::{EventId, Lane, Timestamp};
 
 use crate::draw::Announcement;
 use crate::keys;
-use crate::line::{Line, Mode, Room};
+use crate::line::{Identity, Line, Mode, Room};
 use crate::phase::{Ordering, Phase, Schedule};
 use crate::reply::{Read, Reply, parsed};
 use crate::scripts;
@@ -34,6 +34,19 @@ pub struct EventState {
     /// The first is the one that fans get without asking for another.
     pub lanes: Vec<LaneDoor>,
     pub totals: Totals,
+    pub identity: IdentityRule,
+    /// Hashes that a join costs on average; 0 asks for none.
+    pub puzzle: u32,
+}
+
+/// Whether and how fans are known to the shop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityRule {
+    pub mode: Identity,
+    /// The shop's public keys.
+    pub keys: Option<String>,
+    /// Hashed with each subject.
+    pub secret: String,
 }
 
 /// A lane as a fan meets it.
@@ -115,6 +128,12 @@ pub(crate) fn event_state(meta: &Meta) -> Read<EventState> {
             left: count("left")?,
             absent: count("absent")?,
         },
+        identity: IdentityRule {
+            mode: field(meta, "identity")?.unwrap_or(Identity::Off),
+            keys: field(meta, "shop_keys")?,
+            secret: field(meta, "identity_secret")?.unwrap_or_default(),
+        },
+        puzzle: field(meta, "puzzle")?.unwrap_or(0),
     })
 }
 

@@ -198,7 +198,7 @@ async fn a_lane_may_be_added_while_the_event_runs() {
     venue.put(manual(FAST)).await;
     let leader = venue.lead().await;
     venue.until_led().await;
-    let setup = usher_queue::pg::LaneSetup {
+    let setup = usher_queue::LaneSetup {
         lane: "access".parse().unwrap(),
         weight: 1,
         needs_code: false,

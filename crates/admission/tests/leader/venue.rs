@@ -18,10 +18,10 @@ use usher_admission::{Leader, Policies, Status, StockReport};
 use usher_base::redis::{Redis, TimeSource, keys};
 use usher_base::signing::{SigningKeys, generate_jwk_set};
 use usher_base::{Clock, Epoch, EventId, FanId, Lane, Number, SystemClock, Timestamp};
-use usher_queue::pg::{LaneSetup, NewLine, Store};
+use usher_queue::pg::{NewLine, Store};
 use usher_queue::{
-    Bitmap, EdgeId, EventBoard, JoinOrder, Line, LineSettings, OldPlace, Phase, Place, SCRIPTS,
-    Schedule,
+    Bitmap, EdgeId, EventBoard, JoinOrder, LaneSetup, Line, LineSettings, OldPlace, Phase, Place,
+    SCRIPTS, Schedule, Setup,
 };
 use usher_sandbox::Sandbox;
 
@@ -150,16 +150,23 @@ impl Venue {
         };
         let new = NewLine {
             event,
-            settings,
-            schedule,
-            lanes: lanes.iter().map(setup).collect(),
+            setup: Setup {
+                settings,
+                schedule,
+                lanes: lanes.iter().map(setup).collect(),
+            },
         };
         store.create_line(&new).await.unwrap();
         let policies = Policies::new(pool.clone(), line.clone());
         let mut venue = Self {
             sandbox,
             event,
-            lanes: new.lanes.iter().map(|setup| setup.lane.clone()).collect(),
+            lanes: new
+                .setup
+                .lanes
+                .iter()
+                .map(|setup| setup.lane.clone())
+                .collect(),
             pool,
             line,
             store,

@@ -53,21 +53,34 @@ impl Target {
         token: Option<&str>,
         body: Option<&Value>,
     ) -> io::Result<Answer> {
-        let mut stream = TcpStream::connect(self.0)?;
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-        let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
-            self.0
-        );
+        let mut head = String::new();
         if let Some(token) = token {
-            request += &format!("authorization: Bearer {token}\r\n");
+            head += &format!("authorization: Bearer {token}\r\n");
         }
         let body = body.map(Value::to_string).unwrap_or_default();
         if !body.is_empty() {
-            let length = body.len();
-            request += &format!("content-type: application/json\r\ncontent-length: {length}\r\n");
+            head += "content-type: application/json\r\n";
         }
-        stream.write_all(format!("{request}\r\n{body}").as_bytes())?;
+        self.send(method, path, &head, &body)
+    }
+
+    /// As a page's form does.
+    pub fn post_form(&self, path: &str, fields: &str) -> io::Result<Answer> {
+        let head = "content-type: application/x-www-form-urlencoded\r\n";
+        self.send("POST", path, head, fields)
+    }
+
+    /// With these further lines of the head, each ended.
+    pub fn send(&self, method: &str, path: &str, head: &str, body: &str) -> io::Result<Answer> {
+        let mut stream = TcpStream::connect(self.0)?;
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{head}\
+             content-length: {length}\r\n\r\n{body}",
+            self.0
+        );
+        stream.write_all(request.as_bytes())?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
         parse(&text).ok_or_else(|| io::Error::other(format!("no answer but {text:?}")))

@@ -9,6 +9,7 @@
 
 mod jwk;
 mod provider;
+mod shop;
 mod token;
 mod verified;
 
@@ -18,6 +19,7 @@ use ring::hmac;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 pub use jwk::{KeyError, generate_jwk_set};
+pub use shop::{AssertionError, MAX_ASSERTION_BYTES, ShopKeyError, ShopKeys};
 pub use token::{Expected, TokenError};
 pub use verified::VerifiedTokens;
 

@@ -1,11 +1,15 @@
 //! ring as the crypto provider of `jsonwebtoken`, so that the tree holds one
-//! crypto library. Only what usher verifies is offered: Ed25519.
+//! crypto library. Only what usher verifies is offered: its own Ed25519, and what
+//! shops sign with.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error, Verifier};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
-use ring::signature::{ED25519, UnparsedPublicKey};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    UnparsedPublicKey, VerificationAlgorithm,
+};
 
 static RING: CryptoProvider = CryptoProvider {
     signer_factory,
@@ -18,27 +22,54 @@ pub(super) fn install() {
     let _ = RING.install_default();
 }
 
-struct Ed25519Verifier(Vec<u8>);
+/// A public key with the one algorithm that it is for.
+struct RingVerifier {
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
 
-impl Verifier<Vec<u8>> for Ed25519Verifier {
+impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
-        UnparsedPublicKey::new(&ED25519, &self.0)
-            .verify(message, signature)
-            .map_err(|_| Error::new())
+        let verified = match (self.algorithm, self.key.kind()) {
+            (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+                RsaPublicKeyComponents { n, e }.verify(
+                    &RSA_PKCS1_2048_8192_SHA256,
+                    message,
+                    signature,
+                )
+            }
+            (algorithm, DecodingKeyKind::SecretOrDer(bytes)) => {
+                let of_ring: &dyn VerificationAlgorithm = match algorithm {
+                    Algorithm::RS256 => &RSA_PKCS1_2048_8192_SHA256,
+                    Algorithm::ES256 => &ECDSA_P256_SHA256_FIXED,
+                    _ => &ED25519,
+                };
+                UnparsedPublicKey::new(of_ring, bytes).verify(message, signature)
+            }
+            _ => return Err(Error::new()),
+        };
+        verified.map_err(|_| Error::new())
     }
 }
 
-impl JwtVerifier for Ed25519Verifier {
+impl JwtVerifier for RingVerifier {
     fn algorithm(&self) -> Algorithm {
-        Algorithm::EdDSA
+        self.algorithm
     }
 }
 
 fn verifier_factory(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
-    match algorithm {
-        Algorithm::EdDSA => Ok(Box::new(Ed25519Verifier(key.try_get_as_bytes()?.to_vec()))),
-        _ => Err(ErrorKind::UnsupportedAlgorithm.into()),
+    let offered = matches!(
+        algorithm,
+        Algorithm::EdDSA | Algorithm::ES256 | Algorithm::RS256
+    );
+    if !offered || key.family() != algorithm.family() {
+        return Err(ErrorKind::UnsupportedAlgorithm.into());
     }
+    Ok(Box::new(RingVerifier {
+        algorithm: *algorithm,
+        key: key.clone(),
+    }))
 }
 
 /// usher signs with a prepared key pair (`token::sign`): a signer made here

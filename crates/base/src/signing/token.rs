@@ -191,7 +191,7 @@ fn signature_only() -> Validation {
     validation
 }
 
-fn header_error(error: &jsonwebtoken::errors::Error) -> TokenError {
+pub(super) fn header_error(error: &jsonwebtoken::errors::Error) -> TokenError {
     // `alg: none` and other strangers fail as an unknown variant of the header.
     match error.kind() {
         ErrorKind::Json(json) if json.is_data() => TokenError::Algorithm,
@@ -200,7 +200,7 @@ fn header_error(error: &jsonwebtoken::errors::Error) -> TokenError {
     }
 }
 
-fn decode_error(error: &jsonwebtoken::errors::Error) -> TokenError {
+pub(super) fn decode_error(error: &jsonwebtoken::errors::Error) -> TokenError {
     match error.kind() {
         ErrorKind::InvalidSignature => TokenError::Signature,
         ErrorKind::InvalidAlgorithm => TokenError::Algorithm,

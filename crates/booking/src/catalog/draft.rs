@@ -46,6 +46,8 @@ pub struct EventDraft {
     /// Ids of seats that are not on sale.
     #[serde(default)]
     pub blocked_seats: Vec<String>,
+    /// How the line is set up, for whoever makes the line: nothing here reads it.
+    pub line: Option<serde_json::Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -208,7 +208,7 @@ fn describe(edge: &Edge, on_sale: &OnSale) -> EventAnswer {
         category: event.category.clone(),
         start_time: event.start_time,
         phase: phase_of(edge, event.id),
-        opens_at: live.and_then(|live| live.opens_at),
+        opens_at: live.and_then(|live| live.opens_at()),
         price_range: event.price_range().map(|(min, max)| PriceRangeAnswer {
             min,
             max,

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod draw;
 pub mod events;
 pub mod health;
+pub mod invites;
 pub mod openapi;
 pub mod orders;
 pub mod queue;

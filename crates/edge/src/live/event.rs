@@ -5,17 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 use usher_admission::Status;
 use usher_base::redis::CallError;
 use usher_base::{EventId, FanId, Lane, Timestamp};
 use usher_booking::catalog::OnSale;
 use usher_booking::inventory::SeatBits;
-use usher_queue::{Changes, Cursor, EndedSessions, Line, Outline, Place, QueueClaims, SessionId};
+use usher_queue::{Changes, Cursor, EndedSessions, LaneDoor, Line, Place, QueueClaims, SessionId};
 
 use usher_queue::wait::Scorer;
 
+use crate::shop::ReadKeys;
 use crate::waits::Told;
 
 use super::connected::{Connected, Connection};
@@ -27,8 +28,10 @@ use super::view::EventView;
 
 pub struct LiveEvent {
     pub id: EventId,
-    pub lanes: Vec<Lane>,
-    pub opens_at: Option<Timestamp>,
+    /// As they were set up at the last tick.
+    doors: ArcSwap<Vec<LaneDoor>>,
+    /// The keys of the shop that vouches for fans.
+    pub(crate) shop: ArcSwapOption<ReadKeys>,
     pub(super) stock: watch::Sender<Option<Arc<StockView>>>,
     picture: PictureOfSeats,
     pub(super) status: ArcSwapOption<Status>,
@@ -77,11 +80,11 @@ struct Over {
 }
 
 impl LiveEvent {
-    pub(super) fn start(line: &Line, id: EventId, outline: Outline) -> Self {
+    pub(super) fn start(line: &Line, id: EventId, doors: Vec<LaneDoor>) -> Self {
         Self {
             id,
-            lanes: outline.lanes,
-            opens_at: outline.opens_at,
+            doors: ArcSwap::from_pointee(doors),
+            shop: ArcSwapOption::empty(),
             stock: watch::channel(None).0,
             picture: PictureOfSeats::default(),
             status: ArcSwapOption::empty(),
@@ -93,6 +96,34 @@ impl LiveEvent {
             over: Mutex::default(),
             scorer: Mutex::default(),
         }
+    }
+
+    /// The lanes, `main` first.
+    pub fn lanes(&self) -> Vec<Lane> {
+        let doors = self.doors.load();
+        doors.iter().map(|door| door.lane.clone()).collect()
+    }
+
+    pub fn lanes_besides(&self, lane: &Lane) -> Vec<Lane> {
+        let mut others = self.lanes();
+        others.retain(|other| other != lane);
+        others
+    }
+
+    pub fn door(&self, lane: &Lane) -> Option<LaneDoor> {
+        let doors = self.doors.load();
+        doors.iter().find(|door| door.lane == *lane).cloned()
+    }
+
+    /// An operator may add lanes and shut doors while the event runs.
+    pub(super) fn follow_doors(&self, doors: &[LaneDoor]) {
+        if !doors.is_empty() && self.doors.load().as_slice() != doors {
+            self.doors.store(Arc::new(doors.to_vec()));
+        }
+    }
+
+    pub fn opens_at(&self) -> Option<Timestamp> {
+        self.view()?.board().state.schedule.opens_at
     }
 
     /// The newest view; `None` until the first tick was read.

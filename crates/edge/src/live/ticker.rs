@@ -67,12 +67,12 @@ async fn discover(live: &Arc<Live>, options: &Arc<LiveOptions>, shutdown: &Cance
         if live.event(*event).is_some() {
             continue;
         }
-        let outline = match options.line.outline(*event).await {
-            Ok(outline) if !outline.lanes.is_empty() => outline,
+        let doors = match options.line.state(*event).await {
+            Ok(state) if !state.lanes.is_empty() => state.lanes,
             // No line yet, or Redis is away: the next look finds it.
             _ => continue,
         };
-        let started = Arc::new(LiveEvent::start(&options.line, *event, outline));
+        let started = Arc::new(LiveEvent::start(&options.line, *event, doors));
         live.insert(Arc::clone(&started));
         let ticking = tick_event(
             started,
@@ -164,7 +164,8 @@ async fn read(event: &LiveEvent, options: &LiveOptions) -> bool {
 
 async fn read_line(event: &LiveEvent, options: &LiveOptions) -> Result<EventView, CallError> {
     read_changes(event, options).await?;
-    let board = options.line.board(event.id, &event.lanes).await?;
+    let board = options.line.board(event.id, &event.lanes()).await?;
+    event.follow_doors(&board.state.lanes);
     Ok(EventView::new(Arc::new(board)))
 }
 
@@ -213,7 +214,7 @@ async fn read_changes(event: &LiveEvent, options: &LiveOptions) -> Result<(), Ca
 }
 
 async fn say_here(event: &LiveEvent, options: &LiveOptions) {
-    let here = event.connected.here(&event.lanes, options.clock.now());
+    let here = event.connected.here(&event.lanes(), options.clock.now());
     let connected: u32 = here.iter().map(|(_, of_lane)| of_lane.len()).sum();
     metrics::gauge!("usher_edge_present", "event" => event.id.to_string()).set(connected);
     // Who serves no fans is no edge; who served some says once that they are gone.

@@ -28,6 +28,12 @@ pub struct EventPage {
     pub price_range: Option<PriceRange>,
     pub availability: Option<Availability>,
     pub draws: Vec<DrawPublication>,
+    /// Some lane is opened by invite codes.
+    pub codes: bool,
+    /// So is the lane that everybody else would join.
+    pub needs_code: bool,
+    /// The line takes only customers of the shop, and this visitor is not known as one.
+    pub needs_shop: bool,
     /// This visitor already stands in line or is inside: the button leads back there.
     pub has_place: bool,
     /// The server's clock when the page was made.

@@ -101,6 +101,9 @@ pub(super) fn event(phase: Phase) -> EventPage {
                 "the public drand beacon, first round at least 60 s after the list is frozen"
                     .to_owned(),
         }],
+        codes: true,
+        needs_code: false,
+        needs_shop: false,
         has_place: false,
         now: now(),
     }

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
-use usher_base::EventId;
+use axum::response::IntoResponse as _;
+use serde::Deserialize;
+use usher_base::{EventId, Lane};
 use usher_booking::catalog::OnSale;
-use usher_queue::{Ordering, Phase};
+use usher_queue::{Identity, Ordering, Phase};
 
-use super::{OnPage as _, PageResult, head, moment};
+use super::{OnPage as _, PageResult, head, moment, see_other};
 use crate::api::events::{CommitmentAnswer, announced, commitments, phase_of};
 use crate::cookies;
 use crate::pages::{
     self, Availability, DrawPublication, EventCard, EventPage, EventsPage, LineOrder, Money,
     PriceRange,
 };
+use crate::shop;
 use crate::state::Edge;
 
 pub async fn list(State(edge): State<Arc<Edge>>) -> PageResult {
@@ -46,13 +49,17 @@ pub async fn show(
         description: Some(on_sale.event.description.clone()).filter(|text| !text.is_empty()),
         phase: shown(view.phase()),
         order: order_of(view.board().state.ordering),
-        opens_at: live.opens_at.map(moment),
+        opens_at: live.opens_at().map(moment),
         price_range: price_range(&on_sale),
         availability: availability(&edge, &on_sale),
         draws: commitments(&edge, event)
             .into_iter()
             .map(published)
             .collect(),
+        codes: view.board().state.lanes.iter().any(|door| door.needs_code),
+        needs_code: live.door(&Lane::main()).is_some_and(|door| door.needs_code),
+        needs_shop: shop::mode(&view) == Identity::Required
+            && edge.known_to_shop(&live, &headers).is_none(),
         has_place: cookies::read(&headers, &cookies::queue(event)).is_some(),
         now: moment(edge.clock.now()),
     };
@@ -61,6 +68,27 @@ pub async fn show(
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+#[derive(Deserialize)]
+pub struct Vouched {
+    assertion: String,
+}
+
+/// Where a shop sends its customer: the assertion becomes a cookie, and the address
+/// of the page that follows no longer carries it.
+pub async fn identify(
+    State(edge): State<Arc<Edge>>,
+    Path(event): Path<EventId>,
+    Query(query): Query<Vouched>,
+    headers: HeaderMap,
+) -> PageResult {
+    let live = edge.live_event(event).on_page(&headers)?;
+    let page = format!("/e/{event}");
+    let fan = edge.vouched(&live, &query.assertion).on_page(&headers);
+    let fan = fan.map_err(|refused| refused.back_to(&page, "To the event"))?;
+    let cookie = edge.subject_cookie(event, fan);
+    Ok(([(SET_COOKIE, cookie)], see_other(&page)).into_response())
 }
 
 pub fn shown(phase: Phase) -> pages::Phase {

@@ -26,6 +26,14 @@ pub struct PageError {
     way_on: Option<(String, String)>,
 }
 
+impl PageError {
+    /// Where the page leads on to, instead of to all events.
+    pub fn back_to(mut self, path: &str, words: &str) -> Self {
+        self.way_on = Some((path.to_owned(), words.to_owned()));
+        self
+    }
+}
+
 /// Turns API refusals into page refusals, with the request's id.
 pub trait OnPage<T> {
     fn on_page(self, headers: &HeaderMap) -> Result<T, PageError>;

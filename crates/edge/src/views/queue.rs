@@ -3,17 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Form;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use serde::Deserialize;
 use usher_base::EventId;
 
 use super::event::{order_of, shown};
 use super::{OnPage as _, PageResult, head, moment, see_other};
 use crate::answers::{PlaceAnswer, Standing};
-use crate::api::queue::{JoinRequest, claim_turn, join_line, leave_line, own_place};
+use crate::api::queue::{JoinRequest, claim_turn, leave_line, own_place};
 use crate::cookies;
+use crate::joining::{self, JoinedPlace, join_line};
 use crate::live::EventView;
 use crate::pages::{self, Place, QueuePage, WaitInterval};
 use crate::state::Edge;
@@ -25,9 +28,32 @@ pub async fn join(
     headers: HeaderMap,
 ) -> PageResult {
     let joined = join_line(&edge, event, peer, &headers, JoinRequest::again()).await;
-    let joined = joined.on_page(&headers)?;
+    Ok(into_line(event, joined.on_page(&headers)?))
+}
+
+#[derive(Deserialize)]
+pub struct CodeForm {
+    code: String,
+}
+
+pub async fn join_with_code(
+    State(edge): State<Arc<Edge>>,
+    Path(event): Path<EventId>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    Form(form): Form<CodeForm>,
+) -> PageResult {
+    let again = JoinRequest::again();
+    let joined = joining::join_with_code(&edge, event, peer, &headers, &form.code, again).await;
+    let joined = joined
+        .on_page(&headers)
+        .map_err(|refused| refused.back_to(&format!("/e/{event}"), "Back to the event"))?;
+    Ok(into_line(event, joined))
+}
+
+fn into_line(event: EventId, joined: JoinedPlace) -> Response {
     let cookies: HeaderMap = joined.cookies.into_iter().collect();
-    Ok((cookies, see_other(&format!("/e/{event}/queue"))).into_response())
+    (cookies, to_queue(event)).into_response()
 }
 
 pub async fn show(

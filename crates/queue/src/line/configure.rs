@@ -67,6 +67,16 @@ worded!(
     Paused = "paused"
 );
 
+worded!(
+    /// Whether fans have to be known to the shop.
+    Identity,
+    "identity setting",
+    Off = "off",
+    /// Who brings the shop's word is known by it, everybody else may come too.
+    Optional = "optional",
+    Required = "required"
+);
+
 /// An event's line as its operator set it up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineSettings {
@@ -81,6 +91,11 @@ pub struct LineSettings {
     pub max_waiting: u32,
     /// What the operator says to everybody in line.
     pub message: Option<String>,
+    pub identity: Identity,
+    /// The shop's public keys: a JWK set, a JWK or PEM.
+    pub shop_keys: Option<String>,
+    /// Hashes that a join costs on average; 0 asks for none.
+    pub puzzle: u32,
 }
 
 impl Default for LineSettings {
@@ -93,6 +108,9 @@ impl Default for LineSettings {
             grace: Duration::from_secs(600),
             max_waiting: 5_000_000,
             message: None,
+            identity: Identity::Off,
+            shop_keys: None,
+            puzzle: 0,
         }
     }
 }
@@ -154,6 +172,9 @@ impl LineSettings {
             ("grace_ms", millis(self.grace)),
             ("max_waiting", self.max_waiting.to_string()),
             ("message", self.message.clone().unwrap_or_default()),
+            ("identity", self.identity.to_string()),
+            ("shop_keys", self.shop_keys.clone().unwrap_or_default()),
+            ("puzzle", self.puzzle.to_string()),
         ]
         .map(|(field, value)| (field.to_owned(), value))
         .into()

@@ -6,7 +6,6 @@ mod drawing;
 mod ends;
 mod fans;
 mod here;
-mod lanes;
 mod leader;
 mod memory;
 
@@ -15,12 +14,11 @@ use usher_base::{EventId, FanId, Lane};
 
 use crate::keys;
 
-pub use configure::{LineSettings, Mode, Room};
+pub use configure::{Identity, LineSettings, Mode, Room};
 pub(crate) use drawing::{NUMBERS_PER_CALL, Numbering};
 pub use ends::{Departed, Ended, Was};
 pub use fans::{JoinOrder, Joined, MAX_FANS_PER_LOOKUP, OldPlace};
 pub use here::{EdgeId, HERE_FADES_AFTER, Snapshot};
-pub use lanes::Outline;
 pub use leader::{
     LaneNews, LeaseToken, MAX_NUMBERS_PER_RELEASE, ReleaseOrder, Released, ReleasedFan,
     SWEEP_AT_MOST, Swept,

@@ -56,6 +56,7 @@ impl Store {
             draws = self.draws_of(row.event, &lanes).await?;
         }
         let mut waits_for = Vec::new();
+        let mut unkept = None;
         for draw in draws {
             if draw.finished_at.is_some() {
                 continue;
@@ -64,7 +65,14 @@ impl Store {
                 continue;
             }
             let root = draw.root.ok_or(DrawError::ListMoved)?;
-            waits_for.push((draw.lane, draw.rule.due(root.root_published_at)?));
+            match draw.rule.due(root.root_published_at) {
+                Ok(due) => waits_for.push((draw.lane, due)),
+                // The other lanes are not at fault and get their numbers.
+                Err(rule) => unkept = Some(rule),
+            }
+        }
+        if let Some(rule) = unkept {
+            return Err(rule.into());
         }
         if waits_for.is_empty() {
             return Ok(DrawProgress::Finished);

@@ -62,6 +62,8 @@ impl DrawRow {
 pub enum GiveEntropyError {
     #[error("the draw has no root yet, so nothing can decide it")]
     NoRoot,
+    #[error("the rule names a value that is not known before {}", not_before.to_rfc3339())]
+    TooEarly { not_before: Timestamp },
     #[error("this entropy is not what the draw's rule names: {0}")]
     Entropy(#[from] EntropyError),
     #[error(transparent)]
@@ -131,10 +133,17 @@ impl Store {
         event: EventId,
         lane: &Lane,
         evidence: &Evidence,
+        now: Timestamp,
     ) -> Result<(), GiveEntropyError> {
         let draw = self.draw(event, lane).await?.ok_or(StoreError::NoLine)?;
         let root = draw.root.as_ref().ok_or(GiveEntropyError::NoRoot)?;
         let randomness = draw.rule.randomness(evidence, root.root_published_at)?;
+        // A beacon's round cannot be signed before its time; a value can be made up.
+        if let EntropyRule::PublicValue { not_before, .. } = draw.rule
+            && now < not_before
+        {
+            return Err(GiveEntropyError::TooEarly { not_before });
+        }
         let seed = seed(&draw.secret, &root.root, &randomness);
         sqlx::query(
             "UPDATE draws SET evidence = $3, seed = $4

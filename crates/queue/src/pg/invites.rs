@@ -2,12 +2,17 @@
 //! hashes are stored, because a code is worth a ticket.
 
 use ring::digest::{SHA256, digest};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use usher_base::{EventId, FanId, Lane, Timestamp};
 
+use super::columns::{count, maybe_time, text};
 use super::{Store, StoreError};
 
 /// A longer text is no code of ours.
 pub const MAX_CODE_BYTES: usize = 64;
+/// One page of codes.
+pub const MAX_INVITES_LISTED: u32 = 1_000;
 
 #[derive(Clone, Debug)]
 pub struct NewInvite<'a> {
@@ -17,13 +22,27 @@ pub struct NewInvite<'a> {
     pub expires_at: Option<Timestamp>,
 }
 
+/// Names a code without telling it.
+pub type InviteId = [u8; 32];
+
+/// What is known of a code that was given out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invite {
+    pub id: InviteId,
+    pub lane: Lane,
+    pub uses_left: u32,
+    /// Fans who used it.
+    pub used: u64,
+    pub expires_at: Option<Timestamp>,
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum InviteError {
-    #[error("this code does not open this event")]
+    #[error("this code opens nothing here; check it for typing errors")]
     Unknown,
-    #[error("this code has expired")]
+    #[error("this code has expired; ask whoever gave it to you for another")]
     Expired,
-    #[error("this code was used as often as it could be")]
+    #[error("this code was used as often as it could be; ask whoever gave it to you for another")]
     UsedUp,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -46,7 +65,8 @@ impl Store {
         &self,
         event: EventId,
         invite: &NewInvite<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<InviteId, StoreError> {
+        let id = hash(event, invite.code);
         sqlx::query(
             "INSERT INTO invites (event_id, code_hash, lane, uses_left, expires_at)
              VALUES ($1, $2, $3, $4, $5)
@@ -54,13 +74,55 @@ impl Store {
                  uses_left = excluded.uses_left, expires_at = excluded.expires_at",
         )
         .bind(event.uuid())
-        .bind(hash(event, invite.code))
+        .bind(&id[..])
         .bind(invite.lane.as_str())
         .bind(super::columns::to_count(invite.uses))
         .bind(invite.expires_at.map(Timestamp::to_datetime))
         .execute(&self.pool)
         .await?;
-        Ok(())
+        Ok(id)
+    }
+
+    /// The codes of an event without their text, by lane; the first page of them.
+    pub async fn invites(&self, event: EventId) -> Result<Vec<Invite>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT code_hash, lane, uses_left, expires_at,
+                 (SELECT count(*) FROM invite_uses u
+                  WHERE u.event_id = i.event_id AND u.code_hash = i.code_hash) AS used
+             FROM invites i WHERE event_id = $1 ORDER BY lane, expires_at, code_hash LIMIT $2",
+        )
+        .bind(event.uuid())
+        .bind(i64::from(MAX_INVITES_LISTED))
+        .fetch_all(&self.pool)
+        .await?;
+        let read = |row| -> Result<_, StoreError> {
+            let id: &[u8] = PgRow::try_get(row, "code_hash")?;
+            let used: i64 = row.try_get("used")?;
+            Ok(Invite {
+                id: id
+                    .try_into()
+                    .map_err(|_| StoreError::Corrupt("code_hash"))?,
+                lane: text(row, "lane")?,
+                uses_left: count(row, "uses_left")?,
+                used: used.cast_unsigned(),
+                expires_at: maybe_time(row, "expires_at")?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Takes a code back; who used it stays where they are. False when there is none.
+    pub async fn take_invite_back(
+        &self,
+        event: EventId,
+        id: &InviteId,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM invites WHERE event_id = $1 AND code_hash = $2")
+            .bind(event.uuid())
+            .bind(&id[..])
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// Uses the code for this fan and says which lane it opens. The same fan
@@ -134,7 +196,8 @@ impl Store {
 }
 
 /// Bound to the event, so that the same word at two events shows nowhere.
-fn hash(event: EventId, code: &str) -> Vec<u8> {
+fn hash(event: EventId, code: &str) -> InviteId {
     let text = format!("usher-invite-1 {event} {}", code.trim());
-    digest(&SHA256, text.as_bytes()).as_ref().to_vec()
+    let hash = digest(&SHA256, text.as_bytes());
+    hash.as_ref().try_into().expect("SHA-256 gives 32 bytes")
 }

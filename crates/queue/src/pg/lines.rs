@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 use usher_base::{EventId, Lane, Number, Timestamp};
 use uuid::Uuid;
 
@@ -11,34 +11,13 @@ use super::columns::{count, maybe_time, number, seconds, text, to_count, to_seco
 use super::{Store, StoreError};
 use crate::line::LineSettings;
 use crate::phase::{Phase, Schedule};
+use crate::setup::{LaneSetup, Setup};
 use crate::state::{LaneDoor, setup_fields};
 
 #[derive(Clone, Debug)]
 pub struct NewLine {
     pub event: EventId,
-    pub settings: LineSettings,
-    pub schedule: Schedule,
-    /// At least one; the first is the one that fans get without a code.
-    pub lanes: Vec<LaneSetup>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaneSetup {
-    pub lane: Lane,
-    /// Its share of the rate, against the other lanes' weights.
-    pub weight: u32,
-    /// Only fans with an invite code may join.
-    pub needs_code: bool,
-}
-
-impl LaneSetup {
-    pub fn main() -> Self {
-        Self {
-            lane: Lane::main(),
-            weight: 1,
-            needs_code: false,
-        }
-    }
+    pub setup: Setup,
 }
 
 /// A line as Postgres has it: the truth about phase and settings.
@@ -51,6 +30,8 @@ pub struct LineRow {
     pub settings: LineSettings,
     pub schedule: Schedule,
     pub lanes: Vec<LaneRow>,
+    /// Hashed with each subject that the shop names.
+    pub identity_secret: Uuid,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +47,14 @@ impl LineRow {
         names.collect()
     }
 
+    pub fn setup(&self) -> Setup {
+        Setup {
+            settings: self.settings.clone(),
+            schedule: self.schedule,
+            lanes: self.lanes.iter().map(|of| of.setup.clone()).collect(),
+        }
+    }
+
     /// Settings, schedule, lanes and blocks as fields of the event's meta.
     pub(super) fn to_fields(&self) -> Vec<(String, String)> {
         let doors = self.lanes.iter().map(|of| LaneDoor {
@@ -74,6 +63,8 @@ impl LineRow {
         });
         let doors: Vec<_> = doors.collect();
         let mut fields = self.settings.to_fields();
+        let secret = self.identity_secret.simple().to_string();
+        fields.push(("identity_secret".to_owned(), secret));
         fields.extend(setup_fields(&self.schedule, &doors));
         for lane in &self.lanes {
             let name = format!("block:{}", lane.setup.lane);
@@ -89,25 +80,29 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         let created = sqlx::query(
             "INSERT INTO lines (event_id, ordering, room, claim_seconds, session_seconds,
-                 grace_seconds, max_waiting, message, gathers_at, opens_at, closes_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 grace_seconds, max_waiting, message, gathers_at, opens_at, closes_at, identity,
+                 shop_keys, puzzle)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT DO NOTHING",
         )
         .bind(new.event.uuid())
-        .bind(new.settings.ordering.as_str())
-        .bind(new.settings.room.as_str())
-        .bind(to_seconds(new.settings.claim_window))
-        .bind(to_seconds(new.settings.session))
-        .bind(to_seconds(new.settings.grace))
-        .bind(to_count(new.settings.max_waiting))
-        .bind(new.settings.message.as_deref())
-        .bind(new.schedule.gathers_at.map(Timestamp::to_datetime))
-        .bind(new.schedule.opens_at.map(Timestamp::to_datetime))
-        .bind(new.schedule.closes_at.map(Timestamp::to_datetime))
+        .bind(new.setup.settings.ordering.as_str())
+        .bind(new.setup.settings.room.as_str())
+        .bind(to_seconds(new.setup.settings.claim_window))
+        .bind(to_seconds(new.setup.settings.session))
+        .bind(to_seconds(new.setup.settings.grace))
+        .bind(to_count(new.setup.settings.max_waiting))
+        .bind(new.setup.settings.message.as_deref())
+        .bind(new.setup.schedule.gathers_at.map(Timestamp::to_datetime))
+        .bind(new.setup.schedule.opens_at.map(Timestamp::to_datetime))
+        .bind(new.setup.schedule.closes_at.map(Timestamp::to_datetime))
+        .bind(new.setup.settings.identity.as_str())
+        .bind(new.setup.settings.shop_keys.as_deref())
+        .bind(to_count(new.setup.settings.puzzle))
         .execute(&mut *transaction)
         .await?;
         if created.rows_affected() == 1 {
-            for setup in &new.lanes {
+            for setup in &new.setup.lanes {
                 insert_lane(&mut transaction, new.event, setup).await?;
             }
         }
@@ -128,29 +123,8 @@ impl Store {
         settings: &LineSettings,
         schedule: &Schedule,
     ) -> Result<(), StoreError> {
-        let done = sqlx::query(
-            "UPDATE lines SET ordering = $2, room = $3, claim_seconds = $4, session_seconds = $5,
-                 grace_seconds = $6, max_waiting = $7, message = $8, gathers_at = $9,
-                 opens_at = $10, closes_at = $11, revision = revision + 1
-             WHERE event_id = $1",
-        )
-        .bind(event.uuid())
-        .bind(settings.ordering.as_str())
-        .bind(settings.room.as_str())
-        .bind(to_seconds(settings.claim_window))
-        .bind(to_seconds(settings.session))
-        .bind(to_seconds(settings.grace))
-        .bind(to_count(settings.max_waiting))
-        .bind(settings.message.as_deref())
-        .bind(schedule.gathers_at.map(Timestamp::to_datetime))
-        .bind(schedule.opens_at.map(Timestamp::to_datetime))
-        .bind(schedule.closes_at.map(Timestamp::to_datetime))
-        .execute(&self.pool)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Err(StoreError::NoLine);
-        }
-        Ok(())
+        let mut connection = self.pool.acquire().await?;
+        write_settings(&mut connection, event, settings, schedule).await
     }
 
     pub async fn line(&self, event: EventId) -> Result<LineRow, StoreError> {
@@ -160,7 +134,7 @@ impl Store {
             .await?;
         let row = row.ok_or(StoreError::NoLine)?;
         let mut line = line_row(&row)?;
-        self.add_lanes(std::slice::from_mut(&mut line)).await?;
+        add_lanes(&self.pool, std::slice::from_mut(&mut line)).await?;
         Ok(line)
     }
 
@@ -180,33 +154,68 @@ impl Store {
         let query = "SELECT * FROM lines WHERE phase <> 'closed' ORDER BY event_id";
         let rows = sqlx::query(query).fetch_all(&self.pool).await?;
         let mut lines: Vec<LineRow> = rows.iter().map(line_row).collect::<Result<_, _>>()?;
-        self.add_lanes(&mut lines).await?;
+        add_lanes(&self.pool, &mut lines).await?;
         Ok(lines)
-    }
-
-    /// One query for the lanes of all these lines.
-    async fn add_lanes(&self, lines: &mut [LineRow]) -> Result<(), StoreError> {
-        let events: Vec<Uuid> = lines.iter().map(|line| line.event.uuid()).collect();
-        // The main lane first, then by name: one order everywhere.
-        let query = "SELECT * FROM lanes WHERE event_id = ANY($1) ORDER BY lane <> 'main', lane";
-        let rows = sqlx::query(query)
-            .bind(&events)
-            .fetch_all(&self.pool)
-            .await?;
-        let mut lanes: HashMap<EventId, Vec<LaneRow>> = HashMap::new();
-        for row in &rows {
-            let event = EventId::from_uuid(row.try_get("event_id")?);
-            lanes.entry(event).or_default().push(lane_row(row)?);
-        }
-        for line in lines {
-            line.lanes = lanes.remove(&line.event).unwrap_or_default();
-        }
-        Ok(())
     }
 }
 
+/// One query for the lanes of all these lines.
+pub(super) async fn add_lanes(
+    executor: impl sqlx::PgExecutor<'_>,
+    lines: &mut [LineRow],
+) -> Result<(), StoreError> {
+    let events: Vec<Uuid> = lines.iter().map(|line| line.event.uuid()).collect();
+    // The main lane first, then by name: one order everywhere.
+    let query = "SELECT * FROM lanes WHERE event_id = ANY($1) ORDER BY lane <> 'main', lane";
+    let rows = sqlx::query(query).bind(&events).fetch_all(executor).await?;
+    let mut lanes: HashMap<EventId, Vec<LaneRow>> = HashMap::new();
+    for row in &rows {
+        let event = EventId::from_uuid(row.try_get("event_id")?);
+        lanes.entry(event).or_default().push(lane_row(row)?);
+    }
+    for line in lines {
+        line.lanes = lanes.remove(&line.event).unwrap_or_default();
+    }
+    Ok(())
+}
+
+pub(super) async fn write_settings(
+    connection: &mut PgConnection,
+    event: EventId,
+    settings: &LineSettings,
+    schedule: &Schedule,
+) -> Result<(), StoreError> {
+    let done = sqlx::query(
+        "UPDATE lines SET ordering = $2, room = $3, claim_seconds = $4, session_seconds = $5,
+             grace_seconds = $6, max_waiting = $7, message = $8, gathers_at = $9,
+             opens_at = $10, closes_at = $11, identity = $12, shop_keys = $13, puzzle = $14,
+             revision = revision + 1
+         WHERE event_id = $1",
+    )
+    .bind(event.uuid())
+    .bind(settings.ordering.as_str())
+    .bind(settings.room.as_str())
+    .bind(to_seconds(settings.claim_window))
+    .bind(to_seconds(settings.session))
+    .bind(to_seconds(settings.grace))
+    .bind(to_count(settings.max_waiting))
+    .bind(settings.message.as_deref())
+    .bind(schedule.gathers_at.map(Timestamp::to_datetime))
+    .bind(schedule.opens_at.map(Timestamp::to_datetime))
+    .bind(schedule.closes_at.map(Timestamp::to_datetime))
+    .bind(settings.identity.as_str())
+    .bind(settings.shop_keys.as_deref())
+    .bind(to_count(settings.puzzle))
+    .execute(connection)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(StoreError::NoLine);
+    }
+    Ok(())
+}
+
 /// A line without its lanes, which stand in a table of their own.
-fn line_row(row: &PgRow) -> Result<LineRow, StoreError> {
+pub(super) fn line_row(row: &PgRow) -> Result<LineRow, StoreError> {
     Ok(LineRow {
         event: EventId::from_uuid(row.try_get("event_id")?),
         phase: text(row, "phase")?,
@@ -219,6 +228,9 @@ fn line_row(row: &PgRow) -> Result<LineRow, StoreError> {
             grace: seconds(row, "grace_seconds")?,
             max_waiting: count(row, "max_waiting")?,
             message: row.try_get("message")?,
+            identity: text(row, "identity")?,
+            shop_keys: row.try_get("shop_keys")?,
+            puzzle: count(row, "puzzle")?,
         },
         schedule: Schedule {
             gathers_at: maybe_time(row, "gathers_at")?,
@@ -226,6 +238,7 @@ fn line_row(row: &PgRow) -> Result<LineRow, StoreError> {
             closes_at: maybe_time(row, "closes_at")?,
         },
         lanes: Vec::new(),
+        identity_secret: row.try_get("identity_secret")?,
     })
 }
 
@@ -240,8 +253,8 @@ fn lane_row(row: &PgRow) -> Result<LaneRow, StoreError> {
     })
 }
 
-async fn insert_lane(
-    connection: &mut sqlx::PgConnection,
+pub(super) async fn insert_lane(
+    connection: &mut PgConnection,
     event: EventId,
     setup: &LaneSetup,
 ) -> Result<(), StoreError> {

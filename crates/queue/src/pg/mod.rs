@@ -13,19 +13,21 @@ mod lines;
 mod phases;
 mod rebuild;
 mod releases;
+mod setup;
 
 use sqlx::PgPool;
 use usher_base::redis::CallError;
 
 use crate::phase::PhaseRefused;
+use crate::setup::SetupRefused;
 
 pub use blocks::{BLOCK_NUMBERS, MAX_NUMBER};
 pub use checkpoint::CHECKPOINT_EVERY;
 pub use drawing::{DrawError, DrawProgress};
 pub use draws::{DrawRow, GiveEntropyError};
 pub use explain::{Explanation, LetIn, PassedOver};
-pub use invites::{InviteError, MAX_CODE_BYTES, NewInvite};
-pub use lines::{LaneRow, LaneSetup, LineRow, NewLine};
+pub use invites::{Invite, InviteError, InviteId, MAX_CODE_BYTES, MAX_INVITES_LISTED, NewInvite};
+pub use lines::{LaneRow, LineRow, NewLine};
 pub use rebuild::{Rebuilt, SETTLE_FOR};
 pub use releases::{PlannedRelease, Recorder};
 
@@ -52,6 +54,8 @@ pub enum StoreError {
     NumbersUsedUp,
     #[error(transparent)]
     Phase(#[from] PhaseRefused),
+    #[error(transparent)]
+    Setup(#[from] SetupRefused),
     #[error(transparent)]
     Redis(#[from] CallError),
 }

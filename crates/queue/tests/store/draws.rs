@@ -9,7 +9,7 @@ use usher_base::{Epoch, Number, Timestamp};
 use usher_queue::draw::{
     DrawSecret, EntropyRule, Evidence, read_record, verify_record, write_record,
 };
-use usher_queue::pg::{DrawError, DrawProgress};
+use usher_queue::pg::{DrawError, DrawProgress, GiveEntropyError};
 use usher_queue::{LineSettings, Ordering, Phase, Place};
 
 use crate::house::{House, START, fan};
@@ -71,7 +71,10 @@ async fn advance(house: &House, now: Timestamp) -> Result<DrawProgress, DrawErro
 
 async fn give_entropy(house: &House) {
     let (event, lane) = (house.event, &house.lane);
-    let given = house.store.give_entropy(event, lane, &value()).await;
+    let (store, value) = (&house.store, value());
+    let early = store.give_entropy(event, lane, &value, at(3_599)).await;
+    assert!(matches!(early, Err(GiveEntropyError::TooEarly { .. })));
+    let given = store.give_entropy(event, lane, &value, at(3_600)).await;
     given.unwrap();
 }
 

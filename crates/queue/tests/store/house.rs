@@ -5,10 +5,10 @@ use std::time::Duration;
 use sqlx::PgPool;
 use usher_base::redis::{Redis, TimeSource, keys};
 use usher_base::{Epoch, EventId, FanId, Lane, Number, Timestamp};
-use usher_queue::pg::{LaneSetup, NewLine, PlannedRelease, Store};
+use usher_queue::pg::{NewLine, PlannedRelease, Store};
 use usher_queue::{
     JoinError, JoinOrder, Joined, LaneBoard, LeaseToken, Line, LineSettings, OldPlace, Phase,
-    Place, ReleaseError, ReleaseOrder, Released, SCRIPTS, Schedule,
+    Place, ReleaseError, ReleaseOrder, Released, SCRIPTS, Setup,
 };
 use usher_sandbox::Sandbox;
 
@@ -48,9 +48,10 @@ impl House {
         };
         let new = NewLine {
             event,
-            settings,
-            schedule: Schedule::default(),
-            lanes: vec![LaneSetup::main()],
+            setup: Setup {
+                settings,
+                ..Setup::default()
+            },
         };
         house.store.create_line(&new).await.unwrap();
         house.rebuild(Epoch(1), START).await;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use usher_base::Lane;
-use usher_queue::LineSettings;
-use usher_queue::pg::{InviteError, LaneSetup, MAX_CODE_BYTES, NewInvite};
+use usher_queue::pg::{InviteError, MAX_CODE_BYTES, NewInvite};
+use usher_queue::{LaneSetup, LineSettings};
 
 use crate::house::{House, START, fan};
 

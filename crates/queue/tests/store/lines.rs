@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use usher_base::{Lane, Number, Timestamp};
-use usher_queue::pg::{BLOCK_NUMBERS, LaneSetup, MAX_NUMBER, PlannedRelease, Recorder, StoreError};
-use usher_queue::{LineSettings, Ordering, Phase, ReleasedFan, Schedule};
+use usher_queue::pg::{BLOCK_NUMBERS, MAX_NUMBER, PlannedRelease, Recorder, StoreError};
+use usher_queue::{LaneSetup, LineSettings, Ordering, Phase, ReleasedFan, Schedule};
 
 use crate::house::{House, START, fan};
 

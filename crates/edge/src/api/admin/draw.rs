@@ -85,7 +85,8 @@ pub async fn give_entropy(
     Json(evidence): Json<Evidence>,
 ) -> ApiResult<Json<Evidence>> {
     let lines = &edge.desk()?.lines;
-    let given = lines.give_entropy(event, &lane, &evidence).await;
+    let now = edge.clock.now();
+    let given = lines.give_entropy(event, &lane, &evidence, now).await;
     given.map_err(entropy_refusal)?;
     let draw = lines.draw(event, &lane).await.map_err(refusal)?;
     // Another one may have been first: the first stays.
@@ -105,6 +106,11 @@ fn entropy_refusal(error: GiveEntropyError) -> ApiError {
         GiveEntropyError::NoRoot => {
             let message = "The list is not final yet, so nothing can decide the draw.";
             ApiError::new(StatusCode::CONFLICT, "draw_without_root", message)
+        }
+        GiveEntropyError::TooEarly { not_before } => {
+            let message = "The draw's rule names a value that is not known yet; enter it from `not_before` on.";
+            ApiError::new(StatusCode::CONFLICT, "entropy_too_early", message)
+                .detail("not_before", not_before.to_rfc3339())
         }
         GiveEntropyError::Entropy(error) => {
             let message = format!("This is not the entropy that the rule names: {error}.");

@@ -12,11 +12,11 @@ use usher_base::{EventId, Timestamp};
 use usher_booking::catalog::pg::{CatalogError, Search};
 use usher_booking::catalog::{Event, EventDraft, EventPatch, PatchError};
 use usher_booking::inventory::SeatIndex;
-use usher_queue::Phase;
+use usher_queue::{Phase, SetupPatch};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::lines;
+use super::lines::{self, LineAnswer};
 use crate::api::events::phase_of;
 use crate::api::openapi::Refusal;
 use crate::desk::database_unavailable;
@@ -81,6 +81,7 @@ pub struct WholeEvent {
     event: Event,
     #[schema(value_type = String)]
     phase: Phase,
+    line: LineAnswer,
     /// Seats that were to be blocked but are held just now: repeat the change
     /// once they are free
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -156,7 +157,8 @@ pub async fn create(
     let details = json!({ "slug": event.slug, "title": event.title.name });
     edge.note(&operator, "event_created", id.to_string(), details)
         .await;
-    Ok((StatusCode::CREATED, Json(whole(&edge, event, Vec::new()))))
+    let made = whole(&edge, event, Vec::new()).await?;
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 #[utoipa::path(
@@ -174,9 +176,21 @@ pub async fn show(
     Path(event): Path<EventId>,
 ) -> ApiResult<Json<WholeEvent>> {
     let event = edge.desk()?.events.get(event).await.map_err(refusal)?;
-    Ok(Json(whole(&edge, event, Vec::new())))
+    whole(&edge, event, Vec::new()).await.map(Json)
 }
 
+/// The line's part of a change, and the rest of it.
+#[derive(Deserialize)]
+struct ChangeForm {
+    line: Option<SetupPatch>,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, serde_json::Value>,
+}
+
+/// `line` sets up the line: `ordering` (fifo, lottery) before people may come,
+/// `room` (on, off), `lanes` (all of them: lane, weight, needs_code), `gathers_at`,
+/// `opens_at`, `closes_at`, `claim_seconds`, `session_seconds`, `grace_seconds`,
+/// `max_waiting`. It is changed before the rest.
 #[utoipa::path(
     patch,
     operation_id = "operators_events_change",
@@ -195,12 +209,16 @@ pub async fn change(
     body: String,
 ) -> ApiResult<Json<WholeEvent>> {
     let details: serde_json::Value = serde_json::from_str(&body).map_err(bad_patch)?;
-    let patch: EventPatch = serde_json::from_str(&body).map_err(bad_patch)?;
-    let changed = edge.desk()?.events.change(event, patch).await;
-    let changed = changed.map_err(refusal)?;
+    let form: ChangeForm = serde_json::from_str(&body).map_err(bad_patch)?;
+    let patch: EventPatch = serde_json::from_value(form.rest.into()).map_err(bad_patch)?;
+    let events = &edge.desk()?.events;
+    if let Some(line) = form.line {
+        events.set_up(event, line).await.map_err(refusal)?;
+    }
+    let changed = events.change(event, patch).await.map_err(refusal)?;
     edge.note(&operator, "event_changed", event.to_string(), details)
         .await;
-    Ok(Json(whole(&edge, changed.event, changed.held)))
+    whole(&edge, changed.event, changed.held).await.map(Json)
 }
 
 #[utoipa::path(
@@ -224,14 +242,16 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn whole(edge: &Edge, event: Event, held: Vec<SeatIndex>) -> WholeEvent {
+async fn whole(edge: &Edge, event: Event, held: Vec<SeatIndex>) -> ApiResult<WholeEvent> {
+    let line = edge.desk()?.events.line(event.id).await;
     let on_sale = edge.catalog.get(event.id);
     let id = |seat: SeatIndex| on_sale.as_ref()?.seat_id(seat).map(str::to_owned);
-    WholeEvent {
+    Ok(WholeEvent {
+        line: line.map_err(refusal)?.into(),
         phase: phase_of(edge, event.id),
         not_blocked_yet: held.into_iter().filter_map(id).collect(),
         event,
-    }
+    })
 }
 
 fn bad_patch(error: serde_json::Error) -> ApiError {
@@ -242,7 +262,7 @@ fn refusal(error: EventError) -> ApiError {
     let message = error.to_string();
     let conflict = |code| ApiError::new(StatusCode::CONFLICT, code, message.clone());
     match error {
-        EventError::Draft(_) => ApiError::invalid(message),
+        EventError::Draft(_) | EventError::LineForm(_) => ApiError::invalid(message),
         EventError::Catalog(error) => match error {
             CatalogError::NotFound => ApiError::not_found("event"),
             CatalogError::SlugTaken(_) => conflict("slug_taken"),

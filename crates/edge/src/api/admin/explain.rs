@@ -118,7 +118,7 @@ pub async fn show(
 
 /// Where the fan waits now, in whichever lane.
 async fn standing(live: &LiveEvent, fan: FanId) -> ApiResult<Option<(Lane, Number)>> {
-    for lane in &live.lanes {
+    for lane in &live.lanes() {
         if let Place::Waiting { number } = live.look_up(lane, fan).await? {
             return Ok(Some((lane.clone(), number)));
         }

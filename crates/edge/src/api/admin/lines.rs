@@ -7,15 +7,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use usher_base::EventId;
 use usher_base::redis::{Hint, HintKind};
-use usher_queue::Phase;
-use usher_queue::pg::StoreError;
+use usher_base::{EventId, Timestamp};
+use usher_queue::pg::{LineRow, StoreError};
+use usher_queue::{Identity, LaneSetup, Ordering, Phase, Room, Setup};
 use utoipa::ToSchema;
 
 use crate::api::openapi::Refusal;
 use crate::body::JsonBody;
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, sentence};
 use crate::operators::Operator;
 use crate::state::Edge;
 
@@ -110,12 +110,72 @@ pub async fn change_message(
     Ok(Json(MessageForm { message }))
 }
 
+/// How an event's line is set up.
+#[derive(Serialize, ToSchema)]
+pub struct LineAnswer {
+    /// `fifo` or `lottery`
+    #[schema(value_type = String)]
+    ordering: Ordering,
+    /// `on` or `off`
+    #[schema(value_type = String)]
+    room: Room,
+    #[schema(value_type = Option<String>)]
+    gathers_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>)]
+    opens_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>)]
+    closes_at: Option<Timestamp>,
+    claim_seconds: u64,
+    session_seconds: u64,
+    grace_seconds: u64,
+    max_waiting: u32,
+    /// `off`, `optional` or `required`
+    #[schema(value_type = String)]
+    identity: Identity,
+    /// Whether the shop's public keys are set
+    has_shop_keys: bool,
+    /// Hashes that a join costs on average
+    puzzle: u32,
+    /// lane, weight, needs_code
+    #[schema(value_type = Vec<Object>)]
+    lanes: Vec<LaneSetup>,
+}
+
+impl From<LineRow> for LineAnswer {
+    fn from(row: LineRow) -> Self {
+        let Setup {
+            settings,
+            schedule,
+            lanes,
+        } = row.setup();
+        Self {
+            ordering: settings.ordering,
+            room: settings.room,
+            gathers_at: schedule.gathers_at,
+            opens_at: schedule.opens_at,
+            closes_at: schedule.closes_at,
+            claim_seconds: settings.claim_window.as_secs(),
+            session_seconds: settings.session.as_secs(),
+            grace_seconds: settings.grace.as_secs(),
+            max_waiting: settings.max_waiting,
+            identity: settings.identity,
+            has_shop_keys: settings.shop_keys.is_some(),
+            puzzle: settings.puzzle,
+            lanes,
+        }
+    }
+}
+
 pub fn refusal(error: StoreError) -> ApiError {
     match error {
         StoreError::NoLine => ApiError::not_found("event"),
         StoreError::Phase(refused) => {
             let message = format!("{refused}.");
             ApiError::new(StatusCode::CONFLICT, "phase_refused", message)
+        }
+        StoreError::Setup(refused) if refused.is_invalid() => ApiError::invalid(sentence(&refused)),
+        StoreError::Setup(refused) => {
+            ApiError::new(StatusCode::CONFLICT, "line_settled", sentence(&refused))
         }
         StoreError::Redis(error) => error.into(),
         StoreError::Database(_) => {

@@ -7,6 +7,7 @@ pub mod door;
 pub mod draw;
 pub mod events;
 pub mod explain;
+pub mod invites;
 pub mod lines;
 pub mod operators;
 pub mod orders;

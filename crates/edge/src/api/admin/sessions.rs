@@ -52,7 +52,7 @@ pub async fn revoke(
     let live = edge.live_event(event)?;
     let store = &edge.desk()?.lines;
     let (mut was_there, mut ended) = (false, Vec::new());
-    for lane in &live.lanes {
+    for lane in &live.lanes() {
         if let Some(departed) = edge.line.revoke(event, lane, form.fan_id).await? {
             was_there = true;
             ended.extend(departed.ended);

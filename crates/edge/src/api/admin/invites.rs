@@ -1,0 +1,216 @@
+//! Invite codes that open a lane: made, listed without their text, taken back.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use usher_base::{EventId, Lane, Timestamp};
+use usher_queue::pg::{Invite, MAX_CODE_BYTES, NewInvite};
+use utoipa::ToSchema;
+
+use super::lines::refusal;
+use crate::api::openapi::Refusal;
+use crate::body::JsonBody;
+use crate::error::{ApiError, ApiResult};
+use crate::operators::Operator;
+use crate::state::Edge;
+
+/// Codes that one call makes.
+const MAX_CODES: u32 = 500;
+const MAX_USES: u32 = 1_000_000;
+/// A shorter word of one's own is guessed too soon.
+const MIN_CODE_BYTES: usize = 6;
+/// 60 bits: 12 letters that cannot be mistaken for each other.
+const CODE_CHARS: usize = 12;
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteForm {
+    /// Which the codes open
+    #[schema(value_type = String)]
+    lane: Lane,
+    /// Fans who may use each code
+    uses: u32,
+    /// Codes to make; one unless given
+    count: Option<u32>,
+    /// A word of your own, of 6 to 64 characters, instead of made ones
+    code: Option<String>,
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct InvitesMade {
+    /// Shown this once: only their hashes are kept
+    codes: Vec<String>,
+}
+
+#[utoipa::path(
+    post,
+    operation_id = "operators_invites_make",
+    path = "/api/v1/admin/events/{event}/invites",
+    tag = "operators",
+    summary = "Make codes that open a lane",
+    params(("event" = String, Path, description = "An event's id")),
+    request_body = InviteForm,
+    responses((status = 201, description = "Made", body = InvitesMade), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
+pub async fn make(
+    State(edge): State<Arc<Edge>>,
+    operator: Operator,
+    Path(event): Path<EventId>,
+    JsonBody(form): JsonBody<InviteForm>,
+) -> ApiResult<(StatusCode, Json<InvitesMade>)> {
+    let lines = &edge.desk()?.lines;
+    let row = lines.line(event).await.map_err(refusal)?;
+    if !row.lane_names().contains(&form.lane) {
+        return Err(ApiError::not_found("lane"));
+    }
+    let codes = codes_of(&form, edge.clock.now())?;
+    for code in &codes {
+        let invite = NewInvite {
+            code,
+            lane: &form.lane,
+            uses: form.uses,
+            expires_at: form.expires_at,
+        };
+        lines.put_invite(event, &invite).await.map_err(refusal)?;
+    }
+    let details = json!({ "lane": form.lane, "codes": codes.len(), "uses": form.uses });
+    edge.note(&operator, "invites_made", event.to_string(), details)
+        .await;
+    Ok((StatusCode::CREATED, Json(InvitesMade { codes })))
+}
+
+fn codes_of(form: &InviteForm, now: Timestamp) -> ApiResult<Vec<String>> {
+    if !(1..=MAX_USES).contains(&form.uses) {
+        return Err(ApiError::invalid("`uses` must be 1 to 1000000."));
+    }
+    if form.expires_at.is_some_and(|end| end <= now) {
+        return Err(ApiError::invalid("`expires_at` is over already."));
+    }
+    match (&form.code, form.count) {
+        (Some(code), None) => own_code(code).map(|code| vec![code]),
+        (None, count) => {
+            let count = count.unwrap_or(1);
+            if !(1..=MAX_CODES).contains(&count) {
+                return Err(ApiError::invalid("`count` must be 1 to 500."));
+            }
+            Ok((0..count).map(|_| made_code(&mut rand::rng())).collect())
+        }
+        (Some(_), Some(_)) => Err(ApiError::invalid(
+            "Give `code` for one word of your own, or `count` for codes that are made.",
+        )),
+    }
+}
+
+fn own_code(code: &str) -> ApiResult<String> {
+    let code = code.trim();
+    let fits = (MIN_CODE_BYTES..=MAX_CODE_BYTES).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| code.to_owned()).ok_or_else(|| {
+        ApiError::invalid("A code has 6 to 64 characters: letters, digits and signs, no spaces.")
+    })
+}
+
+fn made_code(rng: &mut impl rand::Rng) -> String {
+    let mut bytes = [0; CODE_CHARS];
+    rng.fill_bytes(&mut bytes);
+    // 256 is a multiple of 32: no letter is likelier than another.
+    let letter = |byte: &u8| char::from(ALPHABET[usize::from(byte % 32)]);
+    bytes.iter().map(letter).collect()
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct InviteAnswer {
+    /// Names the code without telling it
+    id: String,
+    #[schema(value_type = String)]
+    lane: Lane,
+    uses_left: u32,
+    /// Fans who used it
+    used: u64,
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<Timestamp>,
+}
+
+impl From<Invite> for InviteAnswer {
+    fn from(invite: Invite) -> Self {
+        Self {
+            id: hex::encode(invite.id),
+            lane: invite.lane,
+            uses_left: invite.uses_left,
+            used: invite.used,
+            expires_at: invite.expires_at,
+        }
+    }
+}
+
+#[utoipa::path(
+    get,
+    operation_id = "operators_invites_list",
+    path = "/api/v1/admin/events/{event}/invites",
+    tag = "operators",
+    summary = "The codes that were made, the first thousand, without their text",
+    params(("event" = String, Path, description = "An event's id")),
+    responses((status = 200, description = "Done", body = Vec<InviteAnswer>), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
+pub async fn list(
+    State(edge): State<Arc<Edge>>,
+    Path(event): Path<EventId>,
+) -> ApiResult<Json<Vec<InviteAnswer>>> {
+    let invites = edge.desk()?.lines.invites(event).await.map_err(refusal)?;
+    Ok(Json(invites.into_iter().map(Into::into).collect()))
+}
+
+#[utoipa::path(
+    delete,
+    operation_id = "operators_invites_take_back",
+    path = "/api/v1/admin/events/{event}/invites/{id}",
+    tag = "operators",
+    summary = "Take a code back; who used it keeps the place",
+    params(("event" = String, Path, description = "An event's id"), ("id" = String, Path, description = "As the list names it")),
+    responses((status = 204, description = "Gone"), (status = "default", description = "Refused", body = Refusal)),
+    security(("bearer" = [])),
+)]
+pub async fn take_back(
+    State(edge): State<Arc<Edge>>,
+    operator: Operator,
+    Path((event, id)): Path<(EventId, String)>,
+) -> ApiResult<StatusCode> {
+    let mut hash = [0; 32];
+    hex::decode_to_slice(&id, &mut hash).map_err(|_| ApiError::not_found("code"))?;
+    let taken = edge.desk()?.lines.take_invite_back(event, &hash).await;
+    if !taken.map_err(refusal)? {
+        return Err(ApiError::not_found("code"));
+    }
+    let details = json!({ "id": id });
+    edge.note(&operator, "invite_taken_back", event.to_string(), details)
+        .await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use rand::SeedableRng as _;
+
+    use super::*;
+
+    #[test]
+    fn made_codes_are_accepted_as_codes_and_differ() {
+        let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+        let first = made_code(&mut rng);
+        assert_eq!(own_code(&first).unwrap(), first);
+        assert_ne!(first, made_code(&mut rng));
+        for refused in ["short", "two words", "ümlaute"] {
+            assert!(own_code(refused).is_err(), "{refused}");
+        }
+    }
+}
