@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{calibrate, demo, doctor, event, healthcheck, operator, serve, tools};
+use commands::{calibrate, demo, doctor, event, explain, healthcheck, operator, serve, tools};
 use config::{Config, Sources};
 use role::Role;
 
@@ -75,6 +75,8 @@ enum Command {
     /// Say who else may steer a sale
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
+    /// Tell one fan's way through a line: when let in, by what decision, who went before
+    Explain(explain::ExplainArguments),
     /// Recompute a published draw from its record alone
     VerifyDraw {
         /// The published record: a file, or its address (https://...)
@@ -139,6 +141,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Keys => tools::keys(),
         Command::Event(command) => event::run(&settings()?, command).await,
         Command::Operator(command) => operator::run(&settings()?, command).await,
+        Command::Explain(arguments) => explain::run(&settings()?, arguments).await,
         Command::VerifyDraw { record } => tools::verify_draw(&record).await,
         Command::Simulate(simulate) => tools::simulate(&simulate),
         Command::Calibrate(arguments) => calibrate::run(&settings()?, *arguments).await,

@@ -9,7 +9,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use common::lottery::{decide, OnSale, lottery, rule_of_today, verdict};
+use common::lottery::{OnSale, decide, lottery, rule_of_today, verdict};
 use common::process::Usher;
 use common::{set_rate, settings, signing_keys, wait_for_page};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};

@@ -82,6 +82,11 @@ impl Events {
             .find(|frame| frame["type"] == kind)
             .unwrap()
     }
+
+    /// Until the stream says that a newer one took over.
+    fn expect_replaced(&mut self) {
+        while self.line() != "event: replaced" {}
+    }
 }
 
 struct Socket(WebSocket<TcpStream>);
@@ -95,6 +100,15 @@ impl Socket {
         let request = url.into_client_request().unwrap();
         let (socket, _) = tungstenite::client(request, connect(edge)).unwrap();
         Self(socket)
+    }
+
+    /// The code that the stream is closed with.
+    fn closed(&mut self) -> u16 {
+        loop {
+            if let Message::Close(frame) = self.0.read().unwrap() {
+                return frame.unwrap().code.into();
+            }
+        }
     }
 
     fn next(&mut self, kind: &str) -> Value {
@@ -121,7 +135,6 @@ async fn all_three_ways_tell_the_same_place_and_the_same_turn() {
     let fan = Fan::join(&edge, &event);
 
     let mut events = Events::open(&edge, &event, &fan.queue_token);
-    let mut socket = Socket::open(&edge, &event, &fan.queue_token);
     wait_for(FRAME_WITHIN, "the board shows both fans", || {
         (fan.place(&edge)?["waiting"] == 2).then_some(())
     });
@@ -137,6 +150,8 @@ async fn all_three_ways_tell_the_same_place_and_the_same_turn() {
         }
     };
     until_current(Box::new(|| events.next("place")));
+    let mut events = Events::open(&edge, &event, &ahead.queue_token);
+    let mut socket = Socket::open(&edge, &event, &fan.queue_token);
     until_current(Box::new(|| socket.next("place")));
     let metrics = usher.metrics().get("/metrics", None).unwrap().body;
     for kind in ["sse", "websocket"] {
@@ -146,13 +161,44 @@ async fn all_three_ways_tell_the_same_place_and_the_same_turn() {
 
     set_rate(&edge, &event, Some(600));
     ahead.wait_for_turn(&edge);
-    let turns = [events.next("admitted"), socket.next("admitted")];
-    fan.wait_for_turn(&edge);
-    let claim_by = &fan.place(&edge).unwrap()["claim_by"];
-    assert!(claim_by.is_string());
-    for turn in turns {
+    for (turn, whose) in [
+        (events.next("admitted"), &ahead),
+        (socket.next("admitted"), &fan),
+    ] {
+        whose.wait_for_turn(&edge);
+        let claim_by = &whose.place(&edge).unwrap()["claim_by"];
+        assert!(claim_by.is_string());
         assert_eq!(&turn["claim_by"], claim_by);
     }
+}
+
+#[tokio::test]
+async fn a_newer_stream_of_a_fan_takes_over_whatever_carries_it() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let set = settings(&sandbox, &signing_keys());
+    let usher = Usher::serve("all", &set);
+    let (edge, event) = (usher.target(), import_event(&set));
+    set_rate(&edge, &event, None);
+    let fan = Fan::join(&edge, &event);
+    let other = Fan::join(&edge, &event);
+    let mut of_other = Socket::open(&edge, &event, &other.queue_token);
+    let mut first = Socket::open(&edge, &event, &fan.queue_token);
+    first.next("place");
+    let mut second = Events::open(&edge, &event, &fan.queue_token);
+    assert_eq!(first.closed(), 4_001);
+    second.next("place");
+    let mut third = Socket::open(&edge, &event, &fan.queue_token);
+    second.expect_replaced();
+    third.next("place");
+    of_other.next("place");
+    // The place is still present, by the one stream that is left.
+    wait_for(FRAME_WITHIN, "one stream of each is left", || {
+        let metrics = usher.metrics().get("/metrics", None).ok()?.body;
+        let left = metrics.contains("usher_line_streams{kind=\"websocket\"} 2")
+            && metrics.contains("usher_line_streams{kind=\"sse\"} 0");
+        left.then_some(())
+    });
+    assert_eq!(fan.place(&edge).unwrap()["standing"], "waiting");
 }
 
 #[tokio::test]

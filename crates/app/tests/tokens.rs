@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::fan::Fan;
-use common::process::Usher;
+use common::process::{Usher, run};
 use common::{API_KEY, import_event, set_rate, settings, signing_keys, wait_for, wait_for_page};
 use usher_base::signing::SigningKeys;
 use usher_base::{Clock as _, Epoch, EventId, FanId, Lane, SystemClock, Timestamp};
@@ -109,6 +109,13 @@ async fn each_wrong_token_has_its_own_code_and_a_right_one_its_story() {
     assert!(story["let_in"][0]["number"].is_u64(), "{story}");
     assert!(story["let_in"][0]["reason"].is_object(), "{story}");
     assert_eq!(usher.target().get(&path, None).unwrap().status, 401);
+    let told = |fan: &str| run(&["explain", "--event", &event, "--fan", fan], &settings);
+    let told_of = told(who.as_str().unwrap());
+    let number = &story["let_in"][0]["number"];
+    let expected = format!("Let in from lane main with number {number}, after ");
+    assert!(told_of.stdout.contains(&expected), "{told_of:?}");
+    let stranger = told(&FanId::from_bytes([3; 16]).to_string());
+    assert!(stranger.is_success() && stranger.stdout.starts_with("No release"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

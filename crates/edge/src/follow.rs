@@ -14,7 +14,7 @@ use usher_base::Timestamp;
 use usher_queue::QueueClaims;
 
 use crate::answers::Frame;
-use crate::live::{Cadence, Connection, EventView, LiveEvent, Sent};
+use crate::live::{Cadence, Connection, EventView, Held, LiveEvent, Sent};
 use crate::places::{self, Stand};
 use crate::state::{Edge, StreamSlot};
 use crate::waits::Told;
@@ -46,6 +46,8 @@ pub struct Left;
 pub enum Ending {
     /// The place is of another kind now: ask for it.
     LookAgain,
+    /// A newer stream of this fan took over: do not come back by yourself.
+    Replaced,
     /// This process drains.
     GoingAway,
 }
@@ -61,6 +63,7 @@ pub struct Follower<W> {
     told: Told,
     /// Counts this stream as presence of its number while it is open.
     presence: Option<Connection>,
+    held: Held,
 }
 
 /// What to do after a step.
@@ -76,8 +79,10 @@ impl<W: Wire> Follower<W> {
     pub fn new(edge: Arc<Edge>, live: Arc<LiveEvent>, claims: QueueClaims, wire: W) -> Self {
         let seed = claims.number.map_or(0, |number| number.0);
         let presence = live.connect(&claims);
+        let held = live.take_over(claims.sub);
         Self {
             presence,
+            held,
             edge,
             live,
             claims,
@@ -119,6 +124,10 @@ impl<W: Wire> Follower<W> {
                     }
                 }
                 () = self.wire.left() => return "client_left",
+                () = self.held.taken_over() => {
+                    self.close(Ending::Replaced).await;
+                    return "replaced";
+                }
                 () = draining.cancelled() => {
                     self.send_elsewhere().await;
                     return "draining";

@@ -4,6 +4,7 @@ pub mod calibrate;
 pub mod demo;
 pub mod doctor;
 pub mod event;
+pub mod explain;
 pub mod healthcheck;
 pub mod operator;
 pub mod serve;

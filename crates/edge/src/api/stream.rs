@@ -36,8 +36,11 @@ const MAX_UNSENT_EVENTS: usize = 4;
 const PROTOCOL: &str = "usher.v1";
 /// Tells the page that its place is of another kind now: ask for it.
 const CLOSE_LOOK_AGAIN: u16 = 4_000;
+/// Tells the page that the fan's newer stream took over: it must not come back by itself.
+const CLOSE_REPLACED: u16 = 4_001;
 /// The same for readers of Server-Sent Events, which know no close codes.
 const EVENT_LOOK_AGAIN: &str = "look_again";
+const EVENT_REPLACED: &str = "replaced";
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -50,7 +53,7 @@ pub struct StreamQuery {
     operation_id = "stream_open",
     path = "/api/v1/events/{event}/queue/stream",
     tag = "line",
-    summary = "The place as it changes: a WebSocket",
+    summary = "The place as it changes: a WebSocket. A fan has one stream; a newer one ends the older with close code 4001",
     params(("event" = String, Path, description = "An event's id"), StreamQuery),
     responses((status = 101, description = "A WebSocket with the subprotocol usher.v1"), (status = "default", description = "Refused", body = Refusal)),
     security(("bearer" = [])),
@@ -81,7 +84,7 @@ pub async fn open(
     tag = "line",
     summary = "The same frames as Server-Sent Events, where WebSocket is blocked",
     params(("event" = String, Path, description = "An event's id"), StreamQuery),
-    responses((status = 200, description = "Frames as `data:`; `event: look_again` when the place is of another kind now", content_type = "text/event-stream", body = String), (status = "default", description = "Refused", body = Refusal)),
+    responses((status = 200, description = "Frames as `data:`; `event: look_again` when the place is of another kind now; `event: replaced` when a newer stream of this fan took over", content_type = "text/event-stream", body = String), (status = "default", description = "Refused", body = Refusal)),
     security(("bearer" = [])),
 )]
 pub async fn events(
@@ -161,6 +164,7 @@ impl Wire for WebSocket {
     async fn close(&mut self, why: Ending) {
         let (code, reason) = match why {
             Ending::LookAgain => (CLOSE_LOOK_AGAIN, "look again"),
+            Ending::Replaced => (CLOSE_REPLACED, "replaced"),
             Ending::GoingAway => (1_001, "this server is going away"),
         };
         let reason = Utf8Bytes::from_static(reason);
@@ -184,10 +188,13 @@ impl Wire for mpsc::Sender<Event> {
     }
 
     async fn close(&mut self, why: Ending) {
-        if why == Ending::LookAgain {
-            let event = Event::default().event(EVENT_LOOK_AGAIN).data("{}");
-            // Who is gone already needs no goodbye.
-            let _ = mpsc::Sender::send(self, event).await;
-        }
+        let name = match why {
+            Ending::LookAgain => EVENT_LOOK_AGAIN,
+            Ending::Replaced => EVENT_REPLACED,
+            Ending::GoingAway => return,
+        };
+        let event = Event::default().event(name).data("{}");
+        // Who is gone already needs no goodbye.
+        let _ = mpsc::Sender::send(self, event).await;
     }
 }

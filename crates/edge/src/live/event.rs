@@ -24,6 +24,7 @@ use super::lookups::Lookups;
 use super::picture::{Picture, PictureOfSeats};
 use super::polling;
 use super::restored::Restored;
+use super::streams::{Held, Streams};
 use super::view::EventView;
 
 pub struct LiveEvent {
@@ -37,6 +38,7 @@ pub struct LiveEvent {
     pub(super) status: ArcSwapOption<Status>,
     pub(super) view: watch::Sender<Option<Arc<EventView>>>,
     pub(super) connected: Arc<Connected>,
+    streams: Arc<Streams>,
     /// Whether Redis was told last that somebody is here.
     says_somebody: AtomicBool,
     lookups: Lookups,
@@ -90,6 +92,7 @@ impl LiveEvent {
             status: ArcSwapOption::empty(),
             view: watch::channel(None).0,
             connected: Arc::default(),
+            streams: Arc::default(),
             says_somebody: AtomicBool::default(),
             lookups: Lookups::start(line.clone(), id),
             restored: Restored::default(),
@@ -158,6 +161,11 @@ impl LiveEvent {
     pub fn connect(&self, claims: &QueueClaims) -> Option<Connection> {
         let number = claims.number?;
         Some(self.connected.open(&claims.lane, number))
+    }
+
+    /// Makes this the fan's only stream here; one that was open before ends.
+    pub fn take_over(&self, fan: FanId) -> Held {
+        self.streams.take(fan)
     }
 
     /// Counts a poll as presence for a while.

@@ -9,6 +9,7 @@ mod lookups;
 mod picture;
 mod polling;
 mod restored;
+mod streams;
 mod ticker;
 mod view;
 
@@ -20,6 +21,7 @@ use usher_base::EventId;
 pub use cadence::{Cadence, Sent};
 pub use connected::Connection;
 pub use event::LiveEvent;
+pub use streams::Held;
 pub use ticker::{LiveOptions, run};
 pub use view::{EventView, Spot};
 

@@ -141,6 +141,25 @@ test(
   120_000,
 );
 
+test('a second tab takes over, and the first says so and takes it back', async () => {
+  await demo.operate('PUT', '/admission', { mode: 'paused' });
+  const { page, problems } = await visitor();
+  await joinLine(page);
+  const elsewhere = (tab: Page) =>
+    tab.getByText('This line is open in another tab', { exact: false }).first();
+  const second = await page.context().newPage();
+  await second.goto(page.url());
+  await elsewhere(page).waitFor();
+  await expectAccessible(page, 'queue-replaced');
+  expect(await elsewhere(second).isVisible()).toBe(false);
+  await page.getByRole('button', { name: 'Use here' }).click();
+  await second.getByRole('button', { name: 'Use here' }).waitFor();
+  expect(await page.getByRole('button', { name: 'Use here' }).isVisible()).toBe(false);
+  await demo.operate('PUT', '/message', { message: 'Hello first tab' });
+  await page.locator('[data-ref="message-text"]', { hasText: 'Hello first tab' }).waitFor();
+  expect(problems).toEqual([]);
+}, 120_000);
+
 test('a place moves to another device, and the old one lets go', async () => {
   await demo.operate('PUT', '/admission', { mode: 'paused' });
   const old = await visitor();

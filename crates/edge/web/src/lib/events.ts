@@ -1,6 +1,9 @@
 // Server-Sent Events with the manners of a WebSocket, for networks that let no WebSocket
 // through: it opens, it speaks, it closes, and whoever opened it decides about the next try.
 
+/** The close code that says: a newer stream of this fan took over. */
+export const REPLACED = 4_001;
+
 /** What a feed needs of a stream; a WebSocket is one. */
 export interface Stream extends EventTarget {
   /** 1 while it is open. */
@@ -23,16 +26,17 @@ export class EventStream extends EventTarget implements Stream {
     for (const end of ['error', 'look_again']) {
       this.#source.addEventListener(end, () => this.close());
     }
+    this.#source.addEventListener('replaced', () => this.close(REPLACED));
   }
 
   get readyState(): number {
     return this.#source.readyState;
   }
 
-  close(): void {
+  close(code?: number): void {
     this.#source.close();
     if (this.#ended) return;
     this.#ended = true;
-    this.dispatchEvent(new Event('close'));
+    this.dispatchEvent(Object.assign(new Event('close'), { code }));
   }
 }

@@ -15,10 +15,10 @@ class HandSocket extends EventTarget {
     this.dispatchEvent(new MessageEvent('message', { data: text }));
   }
 
-  close(): void {
+  close(code = 1_000): void {
     if (this.readyState === 3) return;
     this.readyState = 3;
-    this.dispatchEvent(new Event('close'));
+    this.dispatchEvent(Object.assign(new Event('close'), { code }));
   }
 }
 
@@ -161,5 +161,25 @@ describe('Feed on a network that blocks streams', () => {
       await vi.advanceTimersByTimeAsync(1_000);
     }
     expect(live).toEqual([false, true]);
+  });
+});
+
+describe('A feed whose fan opens another', () => {
+  it('gives way to a newer stream and comes back only when asked', async () => {
+    const onReplaced = vi.fn();
+    const { feed, sockets, poll } = begin({ onReplaced });
+    sockets[0]?.open();
+    sockets[0]?.close(4_001);
+    feed.refresh();
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(onReplaced).toHaveBeenCalledOnce();
+    expect(sockets).toHaveLength(1);
+    expect(poll).not.toHaveBeenCalled();
+    feed.takeOver();
+    sockets[1]?.open();
+    sockets[1]?.close(1_006);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sockets.length).toBeGreaterThan(2);
+    expect(poll).toHaveBeenCalled();
   });
 });

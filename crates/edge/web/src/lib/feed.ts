@@ -2,7 +2,7 @@
 // are blocked, polling while there is neither, and an honest word when nothing answers. Losing the connection never
 // means leaving the line, so this only ever tries again.
 import { backoffMs, jitteredMs } from './backoff.ts';
-import { EventStream, type Stream } from './events.ts';
+import { EventStream, REPLACED, type Stream } from './events.ts';
 
 const CHECK_MS = 1_000;
 /** Contact counts as lost when polls fail and nothing was heard for this long. */
@@ -34,6 +34,8 @@ export interface FeedOptions {
   onLive?: (isLive: boolean) => void;
   /** The stream is (again) open; whatever was sent meanwhile was missed. */
   onOpen?: () => void;
+  /** Another tab or device of this fan has the stream now: nothing is asked until `takeOver`. */
+  onReplaced?: () => void;
   /** A socket that is silent for longer is dead; null when silence is normal. */
   silenceMs: number | null;
   openSocket?: (url: string) => Stream;
@@ -57,6 +59,7 @@ export class Feed {
   #connectedAtMs = Date.now();
   #inContact = true;
   #stopped = false;
+  #replaced = false;
   #polling = false;
   #reconnectTimer: Timer | undefined;
   #pollTimer: Timer | undefined;
@@ -81,9 +84,17 @@ export class Feed {
     this.#socket?.close();
   }
 
+  /** Gets the stream back from wherever it went. */
+  takeOver(): void {
+    if (!this.#replaced || this.#stopped) return;
+    this.#replaced = false;
+    this.#connect();
+    this.#pollIn(DEFAULT_POLL_MS);
+  }
+
   /** The page came back to the front, or the network did: look at once. */
   refresh(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#replaced) return;
     if (!this.#socket) this.#connect();
     void this.#poll();
   }
@@ -101,7 +112,10 @@ export class Feed {
     socket.addEventListener('message', (event) => {
       if (event instanceof MessageEvent) this.#receive(String(event.data));
     });
-    socket.addEventListener('close', () => this.#closed(socket));
+    socket.addEventListener('close', (event) => {
+      if ('code' in event && event.code === REPLACED) this.#giveWay(socket);
+      else this.#closed(socket);
+    });
   }
 
   #open(): Stream {
@@ -127,6 +141,16 @@ export class Feed {
     this.#attempt += 1;
   }
 
+  /** Two tabs that each came back would throw each other out for ever. */
+  #giveWay(socket: Stream): void {
+    if (socket !== this.#socket || this.#stopped) return;
+    this.#socket = null;
+    this.#replaced = true;
+    clearTimeout(this.#reconnectTimer);
+    clearTimeout(this.#pollTimer);
+    this.#options.onReplaced?.();
+  }
+
   #reconnectIn(delayMs: number): void {
     const socket = this.#socket;
     this.#socket = null;
@@ -148,11 +172,11 @@ export class Feed {
   }
 
   async #poll(): Promise<void> {
-    if (this.#polling || this.#stopped) return;
+    if (this.#polling || this.#stopped || this.#replaced) return;
     this.#polling = true;
     const outcome = await this.#options.poll();
     this.#polling = false;
-    if (this.#stopped) return;
+    if (this.#stopped || this.#replaced) return;
     if (outcome.answered) {
       this.#heard();
       if (this.#attempt >= ATTEMPTS_BEFORE_ASKING) this.#setLive(false);

@@ -41,7 +41,10 @@ function start(page: HTMLElement, first: Place): void {
       return { answered: true, nextMs: typeof poll_after_ms === 'number' ? poll_after_ms : null };
     }
     const isAbsent = NOT_IN_LINE.includes(answer.status);
-    if (isAbsent) change({ ...place, standing: 'absent', number: null, claim_by: null });
+    if (isAbsent) {
+      view.showReplaced(false);
+      change({ ...place, standing: 'absent', number: null, claim_by: null });
+    }
     return { answered: isAbsent, nextMs: answer.retryAfterMs };
   };
 
@@ -60,7 +63,16 @@ function start(page: HTMLElement, first: Place): void {
     poll,
     onContact: (inContact) => view.showContact(inContact),
     onLive: (isLive) => view.showAsking(!isLive),
+    onReplaced: () => {
+      view.showReplaced(true);
+      // The place may have moved to another device for good: then there is nothing to take back.
+      void poll();
+    },
     silenceMs: SILENCE_MS,
+  });
+  ref('use-here').addEventListener('click', () => {
+    view.showReplaced(false);
+    feed.takeOver();
   });
 }
 

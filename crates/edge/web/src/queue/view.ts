@@ -55,6 +55,12 @@ export class QueueView {
     ref('asking').hidden = !isAsking;
   }
 
+  /** The figures here no longer move: say so, and offer to bring them back. */
+  showReplaced(replaced: boolean): void {
+    ref('replaced').hidden = !replaced;
+    if (replaced) this.announce('This line is open in another tab or device. Your place is safe.');
+  }
+
   showMissed(missed: boolean): void {
     ref('missed').hidden = !missed;
   }
