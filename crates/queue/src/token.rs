@@ -175,6 +175,9 @@ fn for_event<R>(event: EventId, typ: &str, work: impl FnOnce(Expected<'_>) -> R)
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
     use rand::SeedableRng;
     use rand::rngs::StdRng;
     use usher_base::signing::generate_jwk_set;
@@ -207,6 +210,39 @@ mod tests {
             let token = claims(number).issue(&keys, event, NOW, &mut rng);
             let read = QueueClaims::verify(&keys, event, &token, NOW).unwrap();
             assert_eq!(read, claims(number));
+        }
+    }
+
+    /// `claims` under a true signature: what only the parser behind it can refuse.
+    fn signed(keys: &SigningKeys, claims: &str) -> String {
+        let kid = keys.public_jwk_set()["keys"][0]["kid"].clone();
+        let header = serde_json::json!({ "alg": "EdDSA", "typ": "JWT", "kid": kid }).to_string();
+        let [header, claims] = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part));
+        let message = format!("{header}.{claims}");
+        let (_, signature) = keys.sign_bytes(message.as_bytes());
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    proptest! {
+        #[test]
+        fn any_claims_under_our_signature_are_read_or_refused(
+            claims in ".{0,200}",
+            at in 0usize..400,
+            with in "[ -~]",
+        ) {
+            let (tokens, event) = (tokens(), EventId::new(NOW));
+            let _ = QueueClaims::verify(&tokens, event, &signed(&tokens.keys, &claims), NOW);
+            // The claims of a true token with one character changed.
+            let token = self::claims(Some(Number(7)))
+                  .issue(&tokens, event, NOW, &mut StdRng::seed_from_u64(2));
+            let part = token.split('.').nth(1).unwrap();
+            let mut text = String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
+            let at = at % text.len();
+            text.replace_range(at..=at, &with);
+            let changed = signed(&tokens.keys, &text);
+            let _ = QueueClaims::verify(&tokens, event, &changed, NOW);
+            let _ = AccessClaims::verify(&tokens, event, &changed, NOW);
+            let _ = TransferGrant::verify(&tokens.keys, event, &changed, NOW);
         }
     }
 

@@ -299,6 +299,8 @@ pub struct Status {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -324,6 +326,29 @@ mod tests {
             serde_json::from_str(unknown).unwrap(),
             Frame::Unknown
         ));
+    }
+
+    const PLACE: &str =
+        r#"{"type":"place","phase":"open","number":7,"ahead":3,"rate_per_minute":60.5}"#;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_without_a_panic(text in ".{0,200}") {
+            let _ = serde_json::from_str::<Frame>(&text);
+            let _ = serde_json::from_str::<Place>(&text);
+        }
+
+        #[test]
+        fn a_frame_with_a_changed_character_is_read_or_refused(
+            at in 0..PLACE.len(),
+            with in "[ -~]",
+        ) {
+            let mut text = PLACE.to_owned();
+            text.replace_range(at..=at, &with);
+            if let Ok(Frame::Place(place)) = serde_json::from_str(&text) {
+                let _ = (place.is_admitted(), place.is_absent(), place.is_over());
+            }
+        }
     }
 
     #[test]
