@@ -76,6 +76,16 @@ lint: ## formatting and clippy, warnings are errors
 planted-faults: setup-test pages ## does the rehearsal notice a broken usher? (ten minutes)
 	@scripts/planted-faults.sh $(ARGS)
 
+FUZZ_SECONDS ?= 300
+
+.PHONY: fuzz
+fuzz: ## feed the parsers of tokens, frames and draw records with anything (needs nightly and cargo-fuzz)
+	@for target in token frame draw_record; do \
+	  mkdir -p fuzz/corpus/$$target && \
+	  cargo +nightly fuzz run --fuzz-dir fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -print_final_stats=1 || exit 1; \
+	done
+
 .PHONY: deny
 deny: ## licences, sources, duplicates and forbidden dependencies
 	cargo deny --log-level error check bans licenses sources
