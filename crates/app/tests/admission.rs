@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::fan::{Fan, payment, text};
 use common::http::{Answer, Target};
 use common::process::Usher;
-use common::{import_event, set_rate, settings, signing_keys, wait_for, wait_for_page};
+use common::{API_KEY, import_event, set_rate, settings, signing_keys, wait_for, wait_for_page};
 use serde_json::{Value, json};
 use usher_admission::Status;
 use usher_admission::control::{Clause, Mode, Sight};
@@ -154,6 +154,41 @@ async fn in_auto_the_line_goes_on_at_half_the_rate_while_postgres_is_away() {
 
 const IN_FLIGHT: &str = "usher_gate_in_flight";
 const PAYING: &str = "usher_gate_paying";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_shows_what_auto_would_do_and_lets_nobody_in() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let settings = settings(&sandbox, &signing_keys());
+    let event = import_event(&settings);
+    let usher = Usher::serve("all", &settings);
+    wait_for_page(&usher, &event);
+    let target = usher.target();
+    set_rate(&target, &event, None);
+    let fan = Fan::join(&target, &event);
+    let path = format!("/api/v1/admin/events/{event}/admission");
+    let put = |dry_run: bool| {
+        let policy = json!({ "mode": "auto", "dry_run": dry_run });
+        let answer = target.call("PUT", &path, Some(API_KEY), Some(&policy));
+        assert_eq!(answer.unwrap().expect(200)["dry_run"], dry_run);
+    };
+    put(true);
+    let leader = Leader::of(&sandbox, &event);
+    // The fan shows that it is there, or nobody could be let in anyway.
+    let shown = |status: &Status| {
+        fan.place(&target);
+        status.clause == Clause::DryRun
+            && status.present == 1
+            && status.decision.auto.rate_per_s > 1.0
+    };
+    let first = leader.until(SOON, "what auto would do", shown).await;
+    assert_eq!((first.rate_per_minute, first.released_total), (0.0, 0));
+    let later = first.at.plus(Duration::from_secs(3));
+    let still = |status: &Status| shown(status) && status.at > later;
+    let last = leader.until(SOON, "the same later", still).await;
+    assert_eq!(last.released_total, 0);
+    put(false);
+    fan.wait_for_turn(&target);
+}
 
 /// Fans inside, each with a hold; of a node that works on ten requests at most.
 struct Shop {

@@ -1,6 +1,7 @@
 // Settings are read, checked and said back; history is bounded; phases lead somewhere.
 import { describe, expect, it } from 'vitest';
 import { type AdmissionSettings, PHASES, type SaleStatus } from '../lib/api.ts';
+import { parseSaleStatus } from '../lib/parse.ts';
 import { History } from './history.ts';
 import { stepsFrom } from './phases.ts';
 import { settingsOf, settingsProblem, settingsWords } from './settings.ts';
@@ -19,6 +20,18 @@ const PAUSED: AdmissionSettings = {
   max_inside: null,
 };
 
+describe('what automatic would do', () => {
+  const told = (mode: string, clause: string) =>
+    parseSaleStatus({ phase: 'open', mode, clause, decision: { auto: { rate_per_s: 2 } } })
+      ?.auto_rate_per_minute;
+
+  it('is shown where something else decides', () => {
+    expect(told('auto', 'dry_run')).toBe(120);
+    expect(told('manual', 'manual')).toBe(120);
+    expect(told('auto', 'grow')).toBeNull();
+  });
+});
+
 describe('settings', () => {
   const settings = settingsOf(
     form({ mode: 'auto', min_rate_per_minute: '60', max_rate_per_minute: ' ', max_inside: '2000' }),
@@ -27,14 +40,21 @@ describe('settings', () => {
 
   it('keep what the form does not show', () => {
     const known = { ...PAUSED, dry_run: true, target_p99_ms: 250 };
-    const applied = settingsOf(form({ mode: 'auto' }), known);
-    expect(applied).toEqual({ ...known, mode: 'auto' });
-    expect(settingsWords(applied)).toMatch(/^Dry run/);
+    const applied = settingsOf(form({ mode: 'paused' }), known);
+    expect(applied).toEqual(known);
+  });
+
+  it('take a dry run from its box, in automatic', () => {
+    const wet = settingsOf(form({ mode: 'auto' }), { ...PAUSED, dry_run: true });
+    expect(wet.dry_run).toBe(false);
+    const dry = settingsOf(form({ mode: 'auto', dry_run: 'on' }), PAUSED);
+    expect(settingsWords(dry)).toMatch(/^Dry run/);
   });
 
   it('read an empty field as no limit', () => {
     expect(settings).toEqual({
       mode: 'auto',
+      dry_run: false,
       rate_per_minute: null,
       min_rate_per_minute: 60,
       max_rate_per_minute: null,

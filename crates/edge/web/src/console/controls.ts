@@ -115,6 +115,8 @@ function fill(form: HTMLFormElement, settings: AdmissionSettings): void {
     const input = form.elements.namedItem(name);
     if (input instanceof HTMLInputElement) input.value = String(settings[name] ?? '');
   }
+  const dryRun = form.elements.namedItem('dry_run');
+  if (dryRun instanceof HTMLInputElement) dryRun.checked = settings.dry_run === true;
   showFieldsOf(form);
 }
 

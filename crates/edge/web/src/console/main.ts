@@ -32,6 +32,9 @@ function show(status: SaleStatus): void {
       element.dataset.stat === 'rate_per_minute' ? rate(value) : countWords(value);
   }
   showText(ref('reason'), status.reason, ref('reason-line'));
+  // Worth saying where it is not what happens.
+  const wouldBe = status.auto_rate_per_minute;
+  showText(ref('auto-rate'), wouldBe === null ? null : rate(wouldBe), ref('auto-line'));
   const phase = ref('phase');
   phase.textContent = phaseLabel(status.phase);
   phase.dataset.phase = status.phase;

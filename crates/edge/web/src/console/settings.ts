@@ -7,13 +7,15 @@ const MODES: readonly AdmissionMode[] = ['auto', 'manual', 'paused'];
 
 /**
  * The settings in a form's data; an empty field is no limit. What the form does not show,
- * such as a dry run set over the API, stays as the server last said it.
+ * such as a target set over the API, stays as the server last said it; so does a dry run
+ * while another mode than automatic is chosen.
  */
 export function settingsOf(data: FormData, known: AdmissionSettings): AdmissionSettings {
   const mode = MODES.find((each) => each === data.get('mode')) ?? 'paused';
   return {
     ...known,
     mode,
+    dry_run: mode === 'auto' ? data.has('dry_run') : known.dry_run === true,
     rate_per_minute: figure(data, 'rate_per_minute'),
     min_rate_per_minute: figure(data, 'min_rate_per_minute'),
     max_rate_per_minute: figure(data, 'max_rate_per_minute'),

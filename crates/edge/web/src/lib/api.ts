@@ -161,5 +161,7 @@ export interface SaleStatus {
   orders_total: number;
   seats_left: number;
   rate_per_minute: number;
+  /** What automatic would let in per minute, where something else decides. */
+  auto_rate_per_minute: number | null;
   reason: string | null;
 }

@@ -94,8 +94,16 @@ export function parseSaleStatus(value: unknown): SaleStatus | null {
     orders_total: read('orders_total'),
     seats_left: read('seats_left'),
     rate_per_minute: read('rate_per_minute'),
+    auto_rate_per_minute: autoRate(value),
     reason: sentence(value.reason),
   };
+}
+
+function autoRate({ mode, clause, decision }: Fields): number | null {
+  if (mode === 'auto' && clause !== 'dry_run') return null;
+  const auto = isFields(decision) && isFields(decision.auto) ? decision.auto : null;
+  const perSecond = auto ? amount(auto.rate_per_s) : null;
+  return perSecond === null ? null : perSecond * 60;
 }
 
 export function reconnectFrame(fields: Fields): { type: 'reconnect'; after_ms: number } | null {
