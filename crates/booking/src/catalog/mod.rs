@@ -9,6 +9,7 @@ mod patch;
 pub mod pg;
 mod published;
 mod store;
+mod words;
 
 pub use draft::{Draft, DraftError, EventDraft, TierDraft, VenueDraft};
 pub use model::{Event, Rules, Tier, Title, Venue};
@@ -16,3 +17,4 @@ pub use on_sale::{OnSale, Price, TierView};
 pub use patch::{EventPatch, PatchError, PatchedEvent};
 pub use published::{Catalog, MAX_PUBLISHED_EVENTS};
 pub use store::CatalogStore;
+pub use words::has_words;

@@ -137,6 +137,13 @@ impl Event {
         self.cancellable_until.is_some_and(|until| now < until)
     }
 
+    /// What a search looks through.
+    pub fn search_text(&self) -> String {
+        let (title, category) = (&self.title.name, &self.category);
+        let (venue, city) = (&self.venue.name, &self.venue.city);
+        format!("{title} {category} {venue} {city} {}", self.description)
+    }
+
     pub fn tier(&self, code: &str) -> Option<TierIndex> {
         let at = self.tiers.iter().position(|tier| tier.code == code)?;
         u16::try_from(at).ok().map(TierIndex)

@@ -7,6 +7,7 @@ use usher_base::{EventId, Timestamp};
 use uuid::Uuid;
 
 use super::patch::Sold;
+use super::words;
 use super::{Draft, Event, EventPatch, PatchError, PatchedEvent};
 use crate::inventory::{SeatIndex, TierIndex};
 use crate::layout::{Layout, Section};
@@ -48,7 +49,7 @@ pub async fn create(pool: &PgPool, draft: &Draft) -> Result<(), CatalogError> {
     .bind(event.start_time.to_datetime())
     .bind(Json(event))
     .bind(event.revision)
-    .bind(search_text(event))
+    .bind(event.search_text())
     .execute(&mut *tx)
     .await;
     inserted.map_err(|error| slug_taken(error, event))?;
@@ -95,7 +96,7 @@ pub async fn patch(
     .bind(event.start_time.to_datetime())
     .bind(Json(event))
     .bind(event.revision)
-    .bind(search_text(event))
+    .bind(event.search_text())
     .execute(&mut *tx)
     .await;
     updated.map_err(|error| slug_taken(error, event))?;
@@ -188,7 +189,7 @@ pub async fn search(pool: &PgPool, search: &Search) -> Result<Found, CatalogErro
          FROM (SELECT 1) one LEFT JOIN page ON true
          ORDER BY page.start_time, page.id",
     )
-    .bind(search.q.as_deref().and_then(words_query))
+    .bind(search.q.as_deref().and_then(words::as_tsquery))
     .bind(search.from.map(Timestamp::to_datetime))
     .bind(search.to.map(Timestamp::to_datetime))
     .bind(&search.city)
@@ -206,23 +207,6 @@ pub async fn search(pool: &PgPool, search: &Search) -> Result<Found, CatalogErro
         page,
         limit,
     })
-}
-
-/// `jazz ber` -> `jazz & ber:*`. `None` without any word.
-fn words_query(text: &str) -> Option<String> {
-    const MAX_WORDS: usize = 16;
-    let words = text.split(|c: char| !c.is_alphanumeric());
-    let words: Vec<_> = words
-        .filter(|word| !word.is_empty())
-        .take(MAX_WORDS)
-        .collect();
-    (!words.is_empty()).then(|| format!("{}:*", words.join(" & ")))
-}
-
-fn search_text(event: &Event) -> String {
-    let (title, category) = (&event.title.name, &event.category);
-    let (venue, city) = (&event.venue.name, &event.venue.city);
-    format!("{title} {category} {venue} {city} {}", event.description)
 }
 
 fn slug_taken(error: sqlx::Error, event: &Event) -> CatalogError {

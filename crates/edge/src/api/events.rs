@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use usher_base::{EventId, Timestamp};
-use usher_booking::catalog::OnSale;
+use usher_booking::catalog::{OnSale, has_words};
 use usher_queue::{LaneBoard, Phase};
 use utoipa::{IntoParams, ToSchema};
 
@@ -21,18 +21,43 @@ const CACHE: &str = "public, max-age=30";
 const MAX_PAGE: usize = 100;
 const DEFAULT_PAGE: usize = 20;
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    q: Option<String>,
+    /// Words of title, category, description, venue or city; the last may be unfinished
+    pub q: Option<String>,
     #[param(value_type = Option<String>)]
-    from: Option<Timestamp>,
+    pub from: Option<Timestamp>,
     #[param(value_type = Option<String>)]
-    to: Option<Timestamp>,
-    city: Option<String>,
-    category: Option<String>,
-    page: Option<usize>,
-    limit: Option<usize>,
+    pub to: Option<Timestamp>,
+    pub city: Option<String>,
+    pub category: Option<String>,
+    pub page: Option<usize>,
+    pub limit: Option<usize>,
+}
+
+/// One page of what is announced and looked for.
+pub struct FoundEvents {
+    pub on_page: Vec<Arc<OnSale>>,
+    pub total: usize,
+    pub page: usize,
+    pub limit: usize,
+}
+
+/// From this edge's memory, so that fans find events while Postgres is away.
+pub fn find(edge: &Edge, query: &ListQuery) -> FoundEvents {
+    let mut found = announced(edge);
+    found.retain(|on_sale| matches(on_sale, query));
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
+    let page = query.page.unwrap_or(1).max(1);
+    let total = found.len();
+    let before = (page - 1).saturating_mul(limit);
+    FoundEvents {
+        on_page: found.into_iter().skip(before).take(limit).collect(),
+        total,
+        page,
+        limit,
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -112,20 +137,14 @@ pub async fn list(
     Query(query): Query<ListQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let mut found = announced(&edge);
-    found.retain(|on_sale| matches(on_sale, &query));
-    let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
-    let page = query.page.unwrap_or(1).max(1);
-    let on_page = found
-        .iter()
-        .skip((page - 1).saturating_mul(limit))
-        .take(limit);
+    let found = find(&edge, &query);
+    let events = found.on_page.iter();
     let answer = ListAnswer {
-        data: on_page.map(|on_sale| describe(&edge, on_sale)).collect(),
+        data: events.map(|on_sale| describe(&edge, on_sale)).collect(),
         meta: ListMeta {
-            total: found.len(),
-            page,
-            limit,
+            total: found.total,
+            page: found.page,
+            limit: found.limit,
         },
     };
     Ok(cached(&headers, &answer))
@@ -169,21 +188,7 @@ fn matches(on_sale: &OnSale, query: &ListQuery) -> bool {
             .as_ref()
             .is_none_or(|wanted| wanted.eq_ignore_ascii_case(is))
     };
-    let text = || {
-        let all = [
-            &event.title.name,
-            &event.description,
-            &event.venue.name,
-            &event.venue.city,
-        ];
-        all.map(|part| part.to_lowercase()).join(" ")
-    };
-    let words = |q: &String| {
-        let text = text();
-        q.to_lowercase()
-            .split_whitespace()
-            .all(|word| text.contains(word))
-    };
+    let words = |q: &String| has_words(&event.search_text(), q);
     same(&query.city, &event.venue.city)
         && same(&query.category, &event.category)
         && query.from.is_none_or(|from| event.start_time >= from)

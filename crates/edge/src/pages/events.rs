@@ -20,4 +20,20 @@ pub struct EventCard {
 #[template(path = "events.html")]
 pub struct EventsPage {
     pub events: Vec<EventCard>,
+    pub search: EventSearch,
+    /// To choose from.
+    pub cities: Vec<String>,
+    pub categories: Vec<String>,
+    /// Numbers of the pages before and after this one.
+    pub earlier: Option<usize>,
+    pub later: Option<usize>,
+}
+
+/// What was looked for, as it was typed.
+#[derive(Debug, Clone, Default)]
+pub struct EventSearch {
+    pub q: String,
+    pub city: String,
+    pub category: String,
+    pub from: String,
 }

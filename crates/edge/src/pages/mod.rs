@@ -24,7 +24,7 @@ pub use assets::{ASSET_ROUTE, serve_asset};
 pub use checkout::{CheckoutPage, PaymentMethod};
 pub use console::{ConsoleEvent, ConsolePage, ControlPage, SignInPage};
 pub use event::{DrawPublication, EventPage};
-pub use events::{EventCard, EventsPage};
+pub use events::{EventCard, EventSearch, EventsPage};
 pub use model::{
     Availability, EventHead, LineItem, LineOrder, Moment, Money, Phase, PriceRange, WaitInterval,
 };

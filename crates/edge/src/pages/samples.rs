@@ -81,6 +81,23 @@ pub(super) fn events() -> EventsPage {
             ),
             card(head("An evening with nobody you know"), Phase::SoldOut, 0),
         ],
+        search: EventSearch {
+            q: "harbour".to_owned(),
+            city: "Ghent".to_owned(),
+            ..EventSearch::default()
+        },
+        cities: vec!["Berlin".to_owned(), "Ghent".to_owned()],
+        categories: vec!["concert".to_owned()],
+        earlier: None,
+        later: Some(2),
+    }
+}
+
+fn no_events() -> EventsPage {
+    EventsPage {
+        events: vec![],
+        later: None,
+        ..events()
     }
 }
 
@@ -296,7 +313,7 @@ fn render(page: &impl Template) -> String {
 pub(super) fn all() -> Vec<(&'static str, String)> {
     let mut pages = vec![
         ("events", render(&events())),
-        ("events-none", render(&EventsPage { events: vec![] })),
+        ("events-none", render(&no_events())),
         ("event-open", render(&event(Phase::Open))),
         ("event-gathering", render(&event(Phase::Gathering))),
         ("event-sold-out", render(&event(Phase::SoldOut))),

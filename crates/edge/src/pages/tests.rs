@@ -27,6 +27,8 @@ fn hostile_text_stays_text_on_every_kind_of_page() {
     event.description = Some(HOSTILE.to_owned());
     let mut events = samples::events();
     events.events[0].head = event.head.clone();
+    events.search.q = HOSTILE.to_owned();
+    events.cities[0] = HOSTILE.to_owned();
     let mut checkout = samples::checkout();
     checkout.head = event.head.clone();
     checkout.items[0].label = HOSTILE.to_owned();

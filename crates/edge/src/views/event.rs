@@ -1,5 +1,6 @@
 //! The list of events and one event's page.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
@@ -7,22 +8,62 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
 use serde::Deserialize;
-use usher_base::{EventId, Lane};
+use time::macros::format_description;
+use usher_base::{EventId, Lane, Timestamp};
 use usher_booking::catalog::OnSale;
 use usher_queue::{Identity, Ordering, Phase};
 
 use super::{OnPage as _, PageResult, head, moment, see_other};
-use crate::api::events::{CommitmentAnswer, announced, commitments, phase_of};
+use crate::api::events::{CommitmentAnswer, ListQuery, announced, commitments, find, phase_of};
 use crate::cookies;
 use crate::pages::{
-    self, Availability, DrawPublication, EventCard, EventPage, EventsPage, LineOrder, Money,
-    PriceRange,
+    self, Availability, DrawPublication, EventCard, EventPage, EventSearch, EventsPage, LineOrder,
+    Money, PriceRange,
 };
 use crate::shop;
 use crate::state::Edge;
 
-pub async fn list(State(edge): State<Arc<Edge>>) -> PageResult {
-    let events = announced(&edge);
+/// What the form on the page sends; an empty field is none.
+#[derive(Deserialize)]
+pub struct SearchForm {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    city: String,
+    #[serde(default)]
+    category: String,
+    /// From this day on, `2027-05-14`
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    page: Option<usize>,
+}
+
+impl SearchForm {
+    fn query(&self) -> ListQuery {
+        let given = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let day = time::Date::parse(&self.from, format_description!("[year]-[month]-[day]"));
+        ListQuery {
+            q: given(&self.q),
+            city: given(&self.city),
+            category: given(&self.category),
+            from: day
+                .ok()
+                .map(|day| Timestamp::from_datetime(day.midnight().assume_utc())),
+            page: self.page,
+            ..ListQuery::default()
+        }
+    }
+}
+
+/// Each once, in order.
+fn choices(of: impl Iterator<Item = String>) -> Vec<String> {
+    of.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+pub async fn list(State(edge): State<Arc<Edge>>, Query(form): Query<SearchForm>) -> PageResult {
+    let all = announced(&edge);
+    let found = find(&edge, &form.query());
     let card = |on_sale: &Arc<OnSale>| EventCard {
         head: head(on_sale),
         phase: shown(phase_of(&edge, on_sale.event.id)),
@@ -30,7 +71,17 @@ pub async fn list(State(edge): State<Arc<Edge>>) -> PageResult {
         availability: availability(&edge, on_sale),
     };
     let page = EventsPage {
-        events: events.iter().map(card).collect(),
+        events: found.on_page.iter().map(card).collect(),
+        cities: choices(all.iter().map(|known| known.event.venue.city.clone())),
+        categories: choices(all.iter().map(|known| known.event.category.clone())),
+        earlier: (found.page > 1).then(|| found.page - 1),
+        later: (found.page.saturating_mul(found.limit) < found.total).then(|| found.page + 1),
+        search: EventSearch {
+            q: form.q,
+            city: form.city,
+            category: form.category,
+            from: form.from,
+        },
     };
     Ok(pages::respond(StatusCode::OK, &page))
 }
