@@ -49,7 +49,8 @@ end
 if index and redis.call('HGET', meta, 'phase') == 'drawing' then
   -- The list of a draw is fixed: who withdraws keeps an entry, and the number is spent.
   redis.call('ZADD', gather, index + WITHDRAWN, fan)
-else
+elseif index then
+  -- An entry that was withdrawn before stays, wherever the fan joined since.
   redis.call('ZREM', gather, fan)
 end
 redis.call('HINCRBY', meta, 'left', 1)

@@ -145,17 +145,40 @@ async fn compare(room: &Room, model: &Model) {
     assert_eq!(list.into_iter().collect::<BTreeSet<_>>(), expected);
 }
 
+fn lottery() -> LineSettings {
+    LineSettings {
+        ordering: Ordering::Lottery,
+        ..LineSettings::default()
+    }
+}
+
+/// Found by the sequences below: the second leaving took the entry out of the list.
+#[tokio::test]
+async fn who_withdrew_came_back_and_left_again_stays_in_the_list() {
+    let room = Room::in_phase(Phase::Gathering, lottery()).await;
+    let mut model = Model::default();
+    let left_twice = [
+        Step::Join(1),
+        Step::Join(2),
+        Step::Freeze,
+        Step::Leave(1),
+        Step::Join(1),
+        Step::Leave(1),
+        Step::Number(2),
+    ];
+    for step in left_twice {
+        play(&room, &mut model, &step).await;
+        compare(&room, &model).await;
+    }
+}
+
 #[test]
 fn any_gathering_becomes_the_numbers_of_its_draw() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
-    let settings = LineSettings {
-        ordering: Ordering::Lottery,
-        ..LineSettings::default()
-    };
-    let first = runtime.block_on(Room::in_phase(Phase::Gathering, settings.clone()));
+    let first = runtime.block_on(Room::in_phase(Phase::Gathering, lottery()));
     let cases = std::cell::Cell::new(0);
     let config = ProptestConfig {
         failure_persistence: None,
@@ -165,7 +188,7 @@ fn any_gathering_becomes_the_numbers_of_its_draw() {
         cases.set(cases.get() + 1);
         runtime.block_on(async {
             let phase = Phase::Gathering;
-            let room = first.another_in(cases.get(), phase, settings.clone()).await;
+            let room = first.another_in(cases.get(), phase, lottery()).await;
             let mut model = Model::default();
             for step in &steps {
                 play(&room, &mut model, step).await;
