@@ -25,7 +25,8 @@ use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_booking::webhooks::{self, Patience, Targets, Webhooks};
 use usher_edge::{
     AddressLimit, CookieJar, Counted, Desk, Draws, Edge, EdgeSettings, EventStores, Events,
-    FanLimits, FirstKey, Live, LiveOptions, Load, StreamSlots, TrustedProxies,
+    FanLimits, FirstKey, JoinPace, Live, LiveOptions, Load, PuzzleUnderLoad, StreamSlots,
+    TrustedProxies,
 };
 use usher_queue::pg::Store as LineStore;
 use usher_queue::{EdgeId, Line, Tokens};
@@ -113,6 +114,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
             Counted::JoinsOfNetwork,
             config.joins_per_network_per_minute,
         ),
+        join_pace: JoinPace::default(),
         request_limit: AddressLimit::new(Counted::Requests, config.requests_per_address_per_minute),
         fan_limits: FanLimits::new(redis.clone()),
         streams: StreamSlots::new(config.max_streams),
@@ -193,6 +195,10 @@ fn edge_settings(config: &Config) -> anyhow::Result<EdgeSettings> {
             secure: config.public_url.starts_with("https://"),
         },
         proxies,
+        puzzle_under_load: PuzzleUnderLoad {
+            above_joins_per_second: config.puzzle_above_joins_per_second,
+            hashes: config.puzzle_hashes_under_load,
+        },
     })
 }
 

@@ -22,6 +22,7 @@ use crate::error::{ApiError, ApiResult, sentence};
 use crate::identity;
 use crate::live::LiveEvent;
 use crate::places::{self, Stand};
+use crate::puzzle::{self, Solver};
 use crate::shop;
 use crate::state::Edge;
 
@@ -122,13 +123,44 @@ fn arrive(
         Some(fan) => (fan, None),
         None => joining_fan(edge, &live, headers, request, returning.as_ref())?,
     };
-    Ok(Arrival {
+    let arrival = Arrival {
         live,
         fan,
         browser_cookie,
         returning,
         is_known: vouched.is_some(),
-    })
+    };
+    edge.ask_for_work(&arrival, request.puzzle.as_deref())?;
+    Ok(arrival)
+}
+
+impl Edge {
+    /// Hashes that a join costs at this moment: what the operator or the load asks for.
+    pub fn join_costs(&self, live: &LiveEvent) -> ApiResult<u32> {
+        let asked = self.view(live)?.board().state.puzzle;
+        let (rule, now) = (self.settings.puzzle_under_load, self.clock.now());
+        Ok(asked.max(self.join_pace.asks(rule, now)))
+    }
+
+    /// Whoever is vouched for, or comes back with a token, has nothing to prove.
+    fn ask_for_work(&self, arrival: &Arrival, solution: Option<&str>) -> ApiResult<()> {
+        self.join_pace.count(self.clock.now());
+        let hashes = self.join_costs(&arrival.live)?;
+        if hashes == 0 || arrival.is_known || arrival.own_place().is_some() {
+            return Ok(());
+        }
+        let (event, fan, now) = (arrival.live.id, arrival.fan, self.clock.now());
+        let solver = Solver { event, fan };
+        match solution {
+            Some(solution) => solver.check(&self.keys, solution, now),
+            None => Err(puzzle::required(&solver.puzzle(
+                &self.keys,
+                hashes,
+                now,
+                &mut rand::rng(),
+            ))),
+        }
+    }
 }
 
 impl Arrival {

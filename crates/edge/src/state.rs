@@ -22,11 +22,13 @@ use crate::error::{ApiError, ApiResult};
 use crate::limits::AddressLimit;
 use crate::live::{EventView, Live, LiveEvent};
 use crate::operators::FirstKey;
+use crate::puzzle::{JoinPace, PuzzleUnderLoad};
 
 pub struct EdgeSettings {
     pub public_url: String,
     pub jar: CookieJar,
     pub proxies: TrustedProxies,
+    pub puzzle_under_load: PuzzleUnderLoad,
 }
 
 pub struct Edge {
@@ -43,6 +45,7 @@ pub struct Edge {
     pub desk: Option<Desk>,
     pub join_limit: AddressLimit,
     pub network_join_limit: AddressLimit,
+    pub join_pace: JoinPace,
     pub request_limit: AddressLimit,
     pub fan_limits: FanLimits,
     pub streams: StreamSlots,

@@ -46,6 +46,8 @@ pub struct Config {
     pub prometheus_url: String,
     pub joins_per_address_per_minute: u32,
     pub joins_per_network_per_minute: u32,
+    pub puzzle_above_joins_per_second: u32,
+    pub puzzle_hashes_under_load: u32,
     pub requests_per_address_per_minute: u32,
     pub max_streams: usize,
     pub booking_max_in_flight: u32,
@@ -115,6 +117,9 @@ impl Config {
         }
         if !(1..=60_000).contains(&self.booking_service_ms) {
             return refuse("booking_service_ms", "it must be from 1 to 60000");
+        }
+        if self.puzzle_hashes_under_load > 5_000_000 {
+            return refuse("puzzle_hashes_under_load", "it must be at most 5000000");
         }
         if self.drain_seconds > 600 {
             return refuse("drain_seconds", "it must be at most 600");

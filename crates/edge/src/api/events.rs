@@ -88,6 +88,8 @@ pub struct CommitmentAnswer {
     pub commitment: String,
     /// Where the randomness will come from, in words
     pub entropy_rule: String,
+    /// No entropy came: numbers followed the order of arrival
+    pub opened_as_fifo: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -237,6 +239,7 @@ pub fn commitments(edge: &Edge, event: EventId) -> Vec<CommitmentAnswer> {
             lane: of.lane.to_string(),
             commitment: hex::encode(draw.commitment),
             entropy_rule: draw.rule.to_string(),
+            opened_as_fifo: draw.opened_as_fifo,
         })
     };
     let lanes = view.iter().flat_map(|view| &view.board().lanes);

@@ -31,6 +31,8 @@ pub struct CodeForm {
     again: bool,
     /// A JWT of the shop that says who this is: docs/identity.md
     assertion: Option<String>,
+    /// The solution of the puzzle, where joining asks for one: docs/abuse.md
+    puzzle: Option<String>,
 }
 
 /// The lane is the one that the code opens. The same fan again uses nothing up.
@@ -57,6 +59,7 @@ pub async fn join(
         lane: None,
         again: form.again,
         assertion: form.assertion,
+        puzzle: form.puzzle,
     };
     let joined = join_with_code(&edge, event, peer, &headers, &form.code, request).await?;
     Ok(joined.into_answer())

@@ -7,6 +7,7 @@ pub mod health;
 pub mod invites;
 pub mod openapi;
 pub mod orders;
+pub mod puzzle;
 pub mod queue;
 pub mod reservations;
 pub mod seatmap;

@@ -37,6 +37,8 @@ pub struct JoinRequest {
     pub again: bool,
     /// A JWT of the shop that says who this is: docs/identity.md
     pub assertion: Option<String>,
+    /// The solution of the puzzle, where joining asks for one: docs/abuse.md
+    pub puzzle: Option<String>,
 }
 
 impl JoinRequest {

@@ -45,6 +45,7 @@ static MANIFEST: LazyLock<BTreeMap<String, Built>> = LazyLock::new(|| {
 pub(super) enum Entry {
     Site,
     Event,
+    Check,
     Queue,
     Seats,
     Checkout,
@@ -55,9 +56,10 @@ pub(super) enum Entry {
 
 impl Entry {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Site,
         Self::Event,
+        Self::Check,
         Self::Queue,
         Self::Seats,
         Self::Checkout,
@@ -70,6 +72,7 @@ impl Entry {
         match self {
             Self::Site => "src/site/main.ts",
             Self::Event => "src/event/main.ts",
+            Self::Check => "src/check/main.ts",
             Self::Queue => "src/queue/main.ts",
             Self::Seats => "src/seats/main.ts",
             Self::Checkout => "src/checkout/main.ts",

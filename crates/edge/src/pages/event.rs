@@ -13,6 +13,15 @@ pub struct DrawPublication {
     pub commitment: String,
     /// Where the randomness will come from, in words.
     pub entropy_rule: String,
+    /// No randomness came, and numbers followed the order of arrival: public for ever.
+    pub opened_as_fifo: bool,
+}
+
+/// `/e/{id}/check`: what the visitor's own browser can check of the draw.
+#[derive(Debug, Clone, Template)]
+#[template(path = "check.html")]
+pub struct CheckPage {
+    pub head: EventHead,
 }
 
 #[derive(Debug, Clone, Template)]
@@ -41,6 +50,10 @@ pub struct EventPage {
 }
 
 impl EventPage {
+    fn was_given_up(&self) -> bool {
+        self.draws.iter().any(|draw| draw.opened_as_fifo)
+    }
+
     fn opens_later(&self) -> Option<Moment> {
         self.opens_at.filter(|opens_at| {
             matches!(self.phase, Phase::Scheduled | Phase::Gathering) && *opens_at > self.now

@@ -23,7 +23,7 @@ mod wording;
 pub use assets::{ASSET_ROUTE, serve_asset};
 pub use checkout::{CheckoutPage, PaymentMethod};
 pub use console::{ConsoleEvent, ConsolePage, ControlPage, SignInPage};
-pub use event::{DrawPublication, EventPage};
+pub use event::{CheckPage, DrawPublication, EventPage};
 pub use events::{EventCard, EventSearch, EventsPage};
 pub use model::{
     Availability, EventHead, LineItem, LineOrder, Moment, Money, Phase, PriceRange, WaitInterval,

@@ -58,6 +58,8 @@ pub struct Place {
 pub struct QueuePage {
     pub head: EventHead,
     pub order: LineOrder,
+    /// The draw was given up for the order of arrival.
+    pub opened_as_fifo: bool,
     pub place: Place,
     /// The server's clock when the page was made.
     pub now: Moment,

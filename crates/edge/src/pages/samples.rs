@@ -117,6 +117,7 @@ pub(super) fn event(phase: Phase) -> EventPage {
             entropy_rule:
                 "the public drand beacon, first round at least 60 s after the list is frozen"
                     .to_owned(),
+            opened_as_fifo: false,
         }],
         codes: true,
         needs_code: false,
@@ -148,6 +149,7 @@ pub(super) fn queue(place: Place) -> QueuePage {
     QueuePage {
         head: river(),
         order: LineOrder::Lottery,
+        opened_as_fifo: false,
         place,
         now: now(),
     }

@@ -152,7 +152,7 @@ fn the_way_into_the_line_is_open_only_while_it_can_be_joined() {
         (Phase::Closed, false),
     ] {
         let html = samples::event(phase).render().unwrap();
-        let form = r#"<form method="post" action="/e/ev-river/join">"#;
+        let form = r#"<form method="post" action="/e/ev-river/join" data-join>"#;
         assert_eq!(html.contains(form), open, "{phase:?}");
     }
 }

@@ -17,8 +17,8 @@ use super::{OnPage as _, PageResult, head, moment, see_other};
 use crate::api::events::{CommitmentAnswer, ListQuery, announced, commitments, find, phase_of};
 use crate::cookies;
 use crate::pages::{
-    self, Availability, DrawPublication, EventCard, EventPage, EventSearch, EventsPage, LineOrder,
-    Money, PriceRange,
+    self, Availability, CheckPage, DrawPublication, EventCard, EventPage, EventSearch, EventsPage,
+    LineOrder, Money, PriceRange,
 };
 use crate::shop;
 use crate::state::Edge;
@@ -142,6 +142,18 @@ pub async fn identify(
     Ok(([(SET_COOKIE, cookie)], see_other(&page)).into_response())
 }
 
+pub async fn check(
+    State(edge): State<Arc<Edge>>,
+    Path(event): Path<EventId>,
+    headers: HeaderMap,
+) -> PageResult {
+    let on_sale = edge.on_sale(event).on_page(&headers)?;
+    let page = CheckPage {
+        head: head(&on_sale),
+    };
+    Ok(pages::respond(StatusCode::OK, &page))
+}
+
 pub fn shown(phase: Phase) -> pages::Phase {
     match phase {
         Phase::Draft => pages::Phase::Draft,
@@ -160,6 +172,7 @@ fn published(draw: CommitmentAnswer) -> DrawPublication {
         lane: draw.lane,
         commitment: draw.commitment,
         entropy_rule: draw.entropy_rule,
+        opened_as_fifo: draw.opened_as_fifo,
     }
 }
 

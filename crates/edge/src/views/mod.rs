@@ -16,6 +16,9 @@ use usher_booking::catalog::OnSale;
 use crate::error::ApiError;
 use crate::pages::{self, AwayPage, ErrorPage, EventHead, Moment};
 
+const NEEDS_SCRIPT: &str = "To keep machines out, your browser has to do a little work before you join. \
+     Allow scripts on this page, or use another browser, and try again.";
+
 /// Pages answer refusals as pages.
 pub type PageResult = Result<Response, PageError>;
 
@@ -77,7 +80,11 @@ impl axum::response::IntoResponse for PageError {
         };
         let page = ErrorPage {
             headline: headline.to_owned(),
-            sentence: self.error.message().to_owned(),
+            sentence: match status {
+                // Only browsers that run no script get here without a solution.
+                StatusCode::PRECONDITION_REQUIRED => NEEDS_SCRIPT.to_owned(),
+                _ => self.error.message().to_owned(),
+            },
             request_id: self.request_id,
             way_on: self.way_on,
         };

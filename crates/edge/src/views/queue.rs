@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Form;
+use axum::extract::rejection::FormRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
@@ -26,14 +27,27 @@ pub async fn join(
     Path(event): Path<EventId>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
+    form: Result<Form<JoinForm>, FormRejection>,
 ) -> PageResult {
-    let joined = join_line(&edge, event, peer, &headers, JoinRequest::again()).await;
+    let request = JoinRequest {
+        // Browsers without a form's type send an empty one.
+        puzzle: form.ok().and_then(|Form(form)| form.puzzle),
+        ..JoinRequest::again()
+    };
+    let joined = join_line(&edge, event, peer, &headers, request).await;
     Ok(into_line(event, joined.on_page(&headers)?))
+}
+
+/// What the page's script adds to the form where joining asks for work.
+#[derive(Deserialize)]
+pub struct JoinForm {
+    puzzle: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub struct CodeForm {
     code: String,
+    puzzle: Option<String>,
 }
 
 pub async fn join_with_code(
@@ -43,7 +57,10 @@ pub async fn join_with_code(
     headers: HeaderMap,
     Form(form): Form<CodeForm>,
 ) -> PageResult {
-    let again = JoinRequest::again();
+    let again = JoinRequest {
+        puzzle: form.puzzle,
+        ..JoinRequest::again()
+    };
     let joined = joining::join_with_code(&edge, event, peer, &headers, &form.code, again).await;
     let joined = joined
         .on_page(&headers)
@@ -75,10 +92,17 @@ pub async fn show(
     let page = QueuePage {
         head: head(&on_sale),
         order: order_of(view.board().state.ordering),
+        opened_as_fifo: opened_as_fifo(&view),
         place,
         now: moment(edge.clock.now()),
     };
     Ok(pages::respond(StatusCode::OK, &page))
+}
+
+/// Whether some lane's draw was given up.
+fn opened_as_fifo(view: &EventView) -> bool {
+    let mut lanes = view.board().lanes.iter();
+    lanes.any(|of| of.draw.as_ref().is_some_and(|draw| draw.opened_as_fifo))
 }
 
 fn place_of(answer: PlaceAnswer) -> Place {

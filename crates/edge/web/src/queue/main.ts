@@ -7,6 +7,7 @@ import { ref } from '../lib/dom.ts';
 import { type FrameOutcome, follow, type PollOutcome, streamUrl } from '../lib/feed.ts';
 import { call } from '../lib/http.ts';
 import { parsePlace, parseQueueFrame } from '../lib/parse.ts';
+import { showHowItWasDrawn, watchDraw } from './draw.ts';
 import { announcement, applyFrame, missedTheTurn } from './place.ts';
 import { QueueView } from './view.ts';
 
@@ -26,6 +27,7 @@ function start(page: HTMLElement, first: Place): void {
     if (sentence) view.announce(sentence);
     if (missedTheTurn(place, next)) view.showMissed(true);
     if (next.standing === 'admitted') view.showMissed(false);
+    if (place.phase === 'drawing' && next.phase === 'open') void showHowItWasDrawn(path);
     place = next;
     view.show(place);
   };
@@ -55,6 +57,7 @@ function start(page: HTMLElement, first: Place): void {
     return undefined;
   };
 
+  if (page.dataset.order === 'lottery') watchDraw(page.dataset.event ?? '', path, place);
   view.show(place);
   const feed = follow({
     url: streamUrl(`${path}/stream`),

@@ -47,8 +47,9 @@ export class QueueView {
   }
 
   showContact(inContact: boolean): void {
+    // The notice stands in a region of its own that is read out when it appears.
     ref('contact').hidden = inContact;
-    this.announce(inContact ? 'We are in contact again.' : 'We lost contact. Your place is safe.');
+    if (inContact) this.announce('We are in contact again.');
   }
 
   showAsking(isAsking: boolean): void {

@@ -1,0 +1,64 @@
+// Joining where it asks for work first: fetches the puzzle, has it solved beside the page,
+// says how far that is, and sends the form with the solution.
+import { ref } from '../lib/dom.ts';
+import { call } from '../lib/http.ts';
+import { type Puzzle, payloadOf } from '../lib/puzzle.ts';
+import type { Word } from '../lib/puzzle.worker.ts';
+
+const FAILED = 'This did not work. Please try again, or use another browser.';
+
+export function watchJoins(event: string): void {
+  for (const form of document.querySelectorAll<HTMLFormElement>('form[data-join]')) {
+    form.addEventListener('submit', (submitted) => {
+      submitted.preventDefault();
+      void join(form, event);
+    });
+  }
+}
+
+async function join(form: HTMLFormElement, event: string): Promise<void> {
+  const path = `/api/v1/events/${encodeURIComponent(event)}/queue/puzzle`;
+  const answer = await call<{ puzzle: Puzzle | null }>('GET', path);
+  const puzzle = answer.ok ? answer.body.puzzle : null;
+  if (puzzle) {
+    if (globalThis.crypto?.subtle === undefined) return say('Open this page over https to join.');
+    const number = await solveBeside(puzzle);
+    if (number === null) return say(FAILED);
+    addField(form, payloadOf(puzzle, number));
+  }
+  form.submit();
+}
+
+function solveBeside(puzzle: Puzzle): Promise<number | null> {
+  const worker = new Worker(new URL('../lib/puzzle.worker.ts', import.meta.url), {
+    type: 'module',
+  });
+  const bar = ref<HTMLProgressElement>('work-progress');
+  ref('work').hidden = false;
+  say(
+    'To keep machines out, your browser does a little work. This takes a moment; then you are in.',
+  );
+  return new Promise((resolve) => {
+    const end = (number: number | null): void => {
+      worker.terminate();
+      ref('work').hidden = number === null;
+      resolve(number);
+    };
+    worker.addEventListener('message', ({ data }: MessageEvent<Word>) => {
+      if ('progress' in data) bar.value = data.progress;
+      else end(data.number);
+    });
+    worker.addEventListener('error', () => end(null));
+    worker.postMessage(puzzle);
+  });
+}
+
+function addField(form: HTMLFormElement, value: string): void {
+  const field = document.createElement('input');
+  Object.assign(field, { type: 'hidden', name: 'puzzle', value });
+  form.append(field);
+}
+
+function say(sentence: string): void {
+  ref('work-status').textContent = sentence;
+}
