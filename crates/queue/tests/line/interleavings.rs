@@ -202,7 +202,14 @@ async fn move_place(room: &Room, model: &mut Model, who: u32, from_old: bool) {
     }
 }
 
-async fn prolong(room: &Room, model: &mut Model, who: u32, seconds: u64) {
+/// Of somebody inside, if there is anybody: of all fans few would be.
+async fn prolong(room: &Room, model: &mut Model, nth: u32, seconds: u64) {
+    let inside = |(who, at): (&u32, &At)| matches!(at, At::Active(..)).then_some(*who);
+    let inside: Vec<u32> = model.fans.iter().filter_map(inside).collect();
+    let who = match inside.len() {
+        0 => nth,
+        some => inside[nth as usize % some],
+    };
     let number = match model.fans.get(&who) {
         Some(At::Active(number, _)) => *number,
         _ => 1,
