@@ -35,6 +35,9 @@ pub struct Status {
     pub clause: Clause,
     pub message: Option<String>,
     pub flow: Flow,
+    /// How true the waits were that fans were told; `None` before the first turn.
+    #[serde(default)]
+    pub waits: Option<usher_queue::wait::Accuracy>,
     /// Everything the decision was made from; `usher explain` and dashboards read it.
     pub decision: Decision,
     /// The leader's term.

@@ -7,9 +7,11 @@ use usher_queue::Phase;
 use usher_queue::draw::{Receipt, Signed};
 use utoipa::ToSchema;
 
-/// Half of the fans wait at most `low` seconds, nine of ten at most `high`.
+/// Half of the fans wait at most `low` seconds, nine of ten at most `high`, and one
+/// of ten less than `soonest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WaitInterval {
+    pub soonest: u64,
     pub low: u64,
     pub high: u64,
 }

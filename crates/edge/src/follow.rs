@@ -17,7 +17,7 @@ use crate::answers::Frame;
 use crate::live::{Cadence, Connection, EventView, Held, LiveEvent, Sent};
 use crate::places::{self, Stand};
 use crate::state::{Edge, StreamSlot};
-use crate::waits::Told;
+use crate::waits;
 
 /// A reader slower than this is dropped.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,7 +60,6 @@ pub struct Follower<W> {
     cadence: Cadence,
     sent: Sent,
     was_admitted: bool,
-    told: Told,
     /// Counts this stream as presence of its number while it is open.
     presence: Option<Connection>,
     held: Held,
@@ -90,7 +89,6 @@ impl<W: Wire> Follower<W> {
             cadence: Cadence::new(seed),
             sent: Sent::default(),
             was_admitted: false,
-            told: Told::default(),
         }
     }
 
@@ -162,12 +160,13 @@ impl<W: Wire> Follower<W> {
         if !self.cadence.is_due(&self.sent, now, ahead, phase, message) {
             return Next::GoOn;
         }
-        let telling = ahead
-            .map(|ahead| self.told.tell(view, &self.claims.lane, ahead, now))
+        let number = self.claims.number;
+        let telling = number
+            .map(|number| waits::tell(view, &self.claims.lane, number))
             .unwrap_or_default();
         let frame = Frame::Place {
             phase,
-            number: self.claims.number,
+            number,
             ahead,
             waiting: view.waiting(),
             estimated_wait_seconds: telling.interval,
@@ -192,7 +191,6 @@ impl<W: Wire> Follower<W> {
         }
         self.was_admitted = true;
         self.sent = Sent::default();
-        self.live.score(&mut self.told, self.edge.clock.now());
         let frame = Frame::Admitted {
             claim_by,
             at: view.at(),

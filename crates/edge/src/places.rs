@@ -138,7 +138,10 @@ pub fn answer(
         Stand::Inside(session) => (Standing::Inside, Some(session.number), None, None),
         Stand::Absent => (Standing::Absent, None, None, None),
     };
-    let estimate = ahead.and_then(|ahead| waits::at_once(view, &claims.lane, ahead));
+    let telling = match stand {
+        Stand::Waiting { number, .. } => waits::tell(view, &claims.lane, *number),
+        _ => waits::Telling::default(),
+    };
     PlaceAnswer {
         standing,
         phase: view.phase(),
@@ -147,9 +150,9 @@ pub fn answer(
         number,
         ahead,
         waiting: view.waiting(),
-        estimated_wait_seconds: estimate,
+        estimated_wait_seconds: telling.interval,
         rate_per_minute: edge.rate_per_minute(live),
-        reason: None,
+        reason: telling.reason,
         message: view.message().map(str::to_owned),
         opens_at: view.board().state.schedule.opens_at,
         claim_by,

@@ -16,7 +16,7 @@ use crate::line::Line;
 use crate::reply::{Read, Reply};
 use crate::scripts;
 use crate::state::{EventState, draw, event_state, field, read_meta};
-use crate::wait::Forecast;
+use crate::wait::Outlook;
 
 /// An event at one tick.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ pub struct LaneBoard {
     /// What is public of a lottery's draw.
     pub draw: Option<Announcement>,
     /// As the leader announced it last.
-    pub forecast: Option<Forecast>,
+    pub outlook: Option<Outlook>,
 }
 
 impl EventBoard {
@@ -87,7 +87,7 @@ impl Line {
                 last,
                 block_end: Number(field(&meta, &format!("block:{lane}"))?.unwrap_or(0)),
                 draw: draw(&meta, lane)?,
-                forecast: field(&meta, &format!("forecast:{lane}"))?,
+                outlook: field(&meta, &format!("outlook:{lane}"))?,
                 lane: lane.clone(),
             })
         });

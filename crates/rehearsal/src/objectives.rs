@@ -19,6 +19,10 @@ pub struct Objectives {
     pub waits_kept_share_min: f64,
     /// Median relative error of the low end (a P50).
     pub waits_median_error_max: f64,
+    /// Share of the intervals shown half-way that must hold the wait that came.
+    pub halfway_contained_share_min: f64,
+    /// Median relative error half-way, of fans whose rate stayed as it was shown.
+    pub halfway_median_error_max: f64,
     /// Admissions against the shown rate, at least and at most.
     pub admission_ratio_min: f64,
     pub admission_ratio_max: f64,
@@ -41,6 +45,8 @@ impl Default for Objectives {
             push_lag_p99_ms_max: 1_500.0,
             waits_kept_share_min: 0.80,
             waits_median_error_max: 0.40,
+            halfway_contained_share_min: 0.80,
+            halfway_median_error_max: 0.10,
             admission_ratio_min: 0.5,
             admission_ratio_max: 1.3,
             order_violations_max: 0,

@@ -19,8 +19,27 @@ const WAIT_STRIDE_FIRST_MS: u64 = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct WaitSeen {
     pub at_ms: u64,
+    /// 0 where only the other two are told.
+    #[serde(default)]
+    pub soonest_s: f64,
     pub low_s: f64,
     pub high_s: f64,
+    /// The rate that was shown with it.
+    #[serde(default)]
+    pub rate_per_minute: Option<f64>,
+}
+
+impl WaitSeen {
+    /// From the likely wait to the one that nine in ten keep.
+    pub fn new(at_ms: u64, low_s: f64, high_s: f64) -> Self {
+        Self {
+            at_ms,
+            soonest_s: 0.0,
+            low_s,
+            high_s,
+            rate_per_minute: None,
+        }
+    }
 }
 
 /// When the fan was connected; open-ended while it lasts.
@@ -186,11 +205,7 @@ mod tests {
     fn waits_are_thinned_but_span_the_whole_time() {
         let mut record = FanRecord::new(1);
         for second in 0..600 {
-            record.see_wait(WaitSeen {
-                at_ms: second * 1000,
-                low_s: 1.0,
-                high_s: 2.0,
-            });
+            record.see_wait(WaitSeen::new(second * 1000, 1.0, 2.0));
         }
         assert!(record.waits.len() <= WAITS_MAX && record.waits.len() > WAITS_MAX / 2);
         assert_eq!(record.waits[0].at_ms, 0);

@@ -65,6 +65,8 @@ pub struct JoinBody<'a> {
 /// `{"low", "high"}` in seconds: the P50 and the P90 of the wait.
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq)]
 pub struct WaitShown {
+    #[serde(default)]
+    pub soonest: f64,
     pub low: f64,
     pub high: f64,
 }

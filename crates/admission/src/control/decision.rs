@@ -78,6 +78,12 @@ impl Clause {
         matches!(self, Self::MaxInside | Self::Stock | Self::SoldOut)
     }
 
+    /// Whether the rate is an operator's word, or a mean already, and not the law's
+    /// word of one second.
+    pub fn is_steady(self) -> bool {
+        matches!(self, Self::Manual | Self::MinRate | Self::MaxRate) || self.narrows_the_door()
+    }
+
     /// What the console says: one plain sentence.
     pub fn sentence(self) -> &'static str {
         match self {

@@ -1,11 +1,11 @@
-//! What a term remembers of each lane: who was seen when, how fast it moves. Lanes
-//! may be added and weighed anew while the event runs. Pure.
+//! What a term remembers of each lane: who was seen when, what its fans were told of
+//! their wait. Lanes may be added and weighed anew while the event runs. Pure.
 
-use usher_base::Lane;
+use usher_base::{EventId, Lane, Timestamp};
 use usher_queue::pg::LaneRow;
-use usher_queue::{Bitmap, EventBoard, LaneNews, Presence, Snapshot};
+use usher_queue::wait::{Accuracy, Aim, LaneDemand, LaneWaits, Outlook, Pace, Rate, Scorer, Seen};
+use usher_queue::{Bitmap, EventBoard, LaneBoard, LaneNews, Presence, Snapshot};
 
-use super::forecast::{Aim, LaneMeter};
 use super::lanes::{Share, Shares};
 use super::release::Called;
 
@@ -13,7 +13,7 @@ pub(super) struct LaneState {
     pub lane: Lane,
     pub weight: u32,
     pub presence: Presence,
-    meter: LaneMeter,
+    waits: LaneWaits,
 }
 
 /// Whether nobody is seen anywhere.
@@ -26,6 +26,8 @@ pub(super) fn is_empty(snapshot: &Snapshot) -> bool {
 pub(super) struct LaneStates {
     lanes: Vec<LaneState>,
     passes: Shares,
+    rate: Rate,
+    scorer: Scorer,
 }
 
 impl LaneStates {
@@ -35,15 +37,15 @@ impl LaneStates {
         for row in rows {
             let name = &row.setup.lane;
             let same = known.iter().position(|of| of.lane == *name);
-            let (presence, meter) = same
+            let (presence, waits) = same
                 .map(|index| known.swap_remove(index))
-                .map(|of| (of.presence, of.meter))
+                .map(|of| (of.presence, of.waits))
                 .unwrap_or_default();
             self.lanes.push(LaneState {
                 lane: name.clone(),
                 weight: row.setup.weight,
                 presence,
-                meter,
+                waits,
             });
         }
     }
@@ -72,66 +74,90 @@ impl LaneStates {
         }
     }
 
-    pub fn called(&mut self, batch: &Called) {
+    pub fn called(&mut self, batch: &Called, now: Timestamp) {
         let lane = self.lanes.iter_mut().find(|of| of.lane == batch.lane);
         if let Some(lane) = lane {
-            lane.meter.called(batch.fans.iter().map(|one| one.number));
+            let numbers = batch.fans.iter().map(|one| one.number);
+            lane.waits.called(numbers, now, &mut self.scorer);
         }
     }
 
-    /// Takes a second into each lane's waiting time. `gave_up` is of all lanes
-    /// together, and counts by their size.
-    pub fn measure(&mut self, board: &EventBoard, snapshot: &Snapshot, gave_up: u32) {
-        let sizes = board.lanes.iter().map(|lane| lane.board.waiting());
-        let everybody = f64::from(sizes.sum::<u32>().max(1));
-        let seen = board.lanes.iter().zip(&snapshot.lanes);
-        for (of, (lane, here)) in self.lanes.iter_mut().zip(seen) {
-            let part = f64::from(lane.board.waiting()) / everybody;
-            let left = (f64::from(gave_up) * part).round() as u32;
-            of.meter.tick(lane, here, left, board.at);
-        }
+    /// The waits that each lane is told. `gave_up` is of all lanes together, and
+    /// counts by their size. Without an aim nobody is let in for now, and nothing
+    /// is said.
+    pub fn outlooks(
+        &mut self,
+        board: &EventBoard,
+        snapshot: &Snapshot,
+        gave_up: u32,
+        aim: Option<Aim>,
+    ) -> Vec<Outlook> {
+        let now = board.at;
+        let Some(aim) = aim else {
+            self.rate.interrupt();
+            for of in &mut self.lanes {
+                of.waits.interrupt();
+            }
+            return vec![Outlook::default(); self.lanes.len()];
+        };
+        self.rate.observe(aim, now);
+        let seen = seen(board, snapshot, gave_up);
+        let lanes = self.lanes.iter_mut().zip(&seen);
+        let demands: Vec<LaneDemand> = lanes
+            .map(|(of, seen)| LaneDemand {
+                weight: of.weight,
+                present: of.waits.measure(*seen, now),
+            })
+            .collect();
+        let paces = Pace::of_lanes(self.rate.per_second(), &demands);
+        let lanes = self.lanes.iter_mut().zip(&board.lanes);
+        lanes
+            .zip(seen.into_iter().zip(paces))
+            .map(|((of, lane), (seen, pace))| {
+                let plan = (pace, &self.rate);
+                let told_before = lane.outlook.as_ref();
+                of.waits
+                    .tell(seen, plan, told_before, self.scorer.width(), now)
+            })
+            .collect()
     }
 
-    /// Nothing moves, and that is no slow rate.
-    pub fn interrupt(&mut self) {
-        for of in &mut self.lanes {
-            of.meter.interrupt();
-        }
+    /// Takes the last second's turns into the record of honesty.
+    pub fn score(&mut self, event: EventId) -> Option<Accuracy> {
+        self.scorer.tick(event);
+        self.scorer.accuracy()
     }
 
-    /// What each lane is told: how long the wait is with this aim, and how many of
-    /// `passes` may go through while it is empty.
-    pub fn news(&mut self, board: &EventBoard, aim: Aim, passes: u32) -> Vec<LaneNews> {
+    /// What each lane hears: its waits, and how many of `passes` may go through
+    /// while it is empty.
+    pub fn news(&mut self, outlooks: Vec<Outlook>, passes: u32) -> Vec<LaneNews> {
         let open = |of: &LaneState| Share {
             weight: of.weight,
             releasable: u32::MAX,
         };
         let doors: Vec<Share> = self.lanes.iter().map(open).collect();
         let passes = self.passes.split(passes, &doors);
-        let parts = self.parts_of_rate(board);
-        let lanes = self.lanes.iter().zip(passes.into_iter().zip(parts));
+        let lanes = self.lanes.iter().zip(passes).zip(outlooks);
         lanes
-            .map(|(of, (passes, part))| LaneNews {
+            .map(|((of, passes), outlook)| LaneNews {
                 lane: of.lane.clone(),
                 passes,
-                forecast: of.meter.forecast(Aim {
-                    per_second: aim.per_second * part,
-                    ..aim
-                }),
+                outlook,
             })
             .collect()
     }
+}
 
-    /// By weight, among the lanes where somebody waits.
-    fn parts_of_rate(&self, board: &EventBoard) -> Vec<f64> {
-        let lanes = self.lanes.iter().zip(&board.lanes);
-        let weights: Vec<u32> = lanes
-            .map(|(of, lane)| of.weight * u32::from(lane.board.waiting() > 0))
-            .collect();
-        let all = f64::from(weights.iter().sum::<u32>().max(1));
-        weights
-            .iter()
-            .map(|weight| f64::from(*weight) / all)
-            .collect()
-    }
+/// Each lane as its waits are measured; `gave_up` counts by their size.
+fn seen<'b>(board: &'b EventBoard, snapshot: &'b Snapshot, gave_up: u32) -> Vec<Seen<'b>> {
+    let sizes = board.lanes.iter().map(|lane| lane.board.waiting());
+    let everybody = f64::from(sizes.sum::<u32>().max(1));
+    let lanes = board.lanes.iter().zip(&snapshot.lanes);
+    let seen = |(lane, here): (&'b LaneBoard, &'b Bitmap)| Seen {
+        board: &lane.board,
+        here,
+        last: lane.last,
+        left: (f64::from(gave_up) * f64::from(lane.board.waiting()) / everybody).round() as u32,
+    };
+    lanes.map(seen).collect()
 }

@@ -5,7 +5,6 @@
 mod announce;
 mod claims;
 mod clerk;
-mod forecast;
 mod lane_states;
 mod lanes;
 mod law;

@@ -11,12 +11,12 @@ use tokio::time::MissedTickBehavior;
 use usher_base::redis::CallError;
 use usher_base::{EventId, Timestamp};
 use usher_queue::pg::LineRow;
+use usher_queue::wait::{Accuracy, Aim};
 use usher_queue::{EventBoard, LeaderError, Mode as LineMode, Snapshot};
 
 use super::announce::{announce, lets_everybody_in, measure, present, shut, waiting};
 use super::claims::ClaimAges;
 use super::clerk::{Desk, Seen};
-use super::forecast::Aim;
 use super::lane_states::LaneStates;
 use super::law::Kept;
 use super::lease::Lease;
@@ -32,6 +32,7 @@ use crate::stock::StockReport;
 
 /// A second is released in so many equal parts, so that people come evenly.
 const SLICES_PER_SECOND: u32 = 4;
+const SLICE: Duration = Duration::from_millis(1_000 / SLICES_PER_SECOND as u64);
 
 /// What a term knows from second to second.
 pub(super) struct Round<'l> {
@@ -43,6 +44,8 @@ pub(super) struct Round<'l> {
     lanes: LaneStates,
     law: Controller,
     tally: Option<Tally>,
+    /// Fans who gave up in the last second.
+    gave_up: u32,
     claims: ClaimAges,
     /// Mean age of claims, as the law has learned it.
     usual_claim_s: f64,
@@ -87,6 +90,7 @@ impl<'l> Round<'l> {
             lanes: LaneStates::default(),
             law,
             tally,
+            gave_up: 0,
             claims: ClaimAges::default(),
             usual_claim_s: leader.tuning.claims.delay_s,
             sources: Sources::default(),
@@ -99,7 +103,7 @@ impl<'l> Round<'l> {
 
     /// Second by second, until it is dropped.
     pub async fn run(mut self) -> Infallible {
-        let mut slices = tokio::time::interval(Duration::from_secs(1) / SLICES_PER_SECOND);
+        let mut slices = tokio::time::interval(SLICE);
         slices.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             slices.tick().await;
@@ -120,10 +124,11 @@ impl<'l> Round<'l> {
                     .slice(plan, &weights, slice, SLICES_PER_SECOND)
                     .await;
                 let now = self.leader.clock.now();
+                let at = plan.board.at.plus(SLICE * slice);
                 for batch in called {
                     self.claims
                         .called(&batch.lane, &batch.fans, now, plan.board.admitted);
-                    self.lanes.called(&batch);
+                    self.lanes.called(&batch, at);
                 }
             }
         }
@@ -157,7 +162,8 @@ impl<'l> Round<'l> {
         let decision = self.decide(&look);
         self.follow_policy(&look).await;
         self.tell_lanes(&look, &decision).await;
-        self.say(&look, &decision).await;
+        let waits = self.lanes.score(self.event);
+        self.say(&look, &decision, waits).await;
         Some(Plan {
             release: decision.release,
             reason: serde_json::to_value(&decision).unwrap_or_default(),
@@ -213,12 +219,7 @@ impl<'l> Round<'l> {
         let tally = self.tally.get_or_insert_with(|| Tally::of(totals));
         let happened = tally.advance(totals);
         self.seconds.push(happened.released);
-        if shut(&look.board).is_none() && look.board.state.mode != LineMode::Paused {
-            let (board, snapshot) = (&look.board, &look.snapshot);
-            self.lanes.measure(board, snapshot, happened.gave_up);
-        } else {
-            self.lanes.interrupt();
-        }
+        self.gave_up = happened.gave_up;
         let now_ms = u64::try_from(look.now.millis()).unwrap_or(0);
         let room = self.room(look, happened);
         let signals = self.sources.merged(look.now);
@@ -281,11 +282,15 @@ impl<'l> Round<'l> {
         } else {
             0
         };
-        let aim = Aim {
-            per_second: shut(&look.board).map_or(decision.rate_per_s, |_| 0.0),
-            is_most: decision.clause.narrows_the_door(),
-        };
-        let news = self.lanes.news(&look.board, aim, people);
+        let is_still = shut(&look.board).is_some() || look.board.state.mode == LineMode::Paused;
+        let aim = (!is_still).then_some(Aim {
+            per_second: decision.rate_per_s,
+            is_set: decision.clause.is_steady(),
+        });
+        let outlooks = self
+            .lanes
+            .outlooks(&look.board, &look.snapshot, self.gave_up, aim);
+        let news = self.lanes.news(outlooks, people);
         let token = self.lease.token();
         match self.leader.line.announce(self.event, token, &news).await {
             Ok(()) => {}
@@ -294,7 +299,7 @@ impl<'l> Round<'l> {
         }
     }
 
-    async fn say(&self, look: &Look, decision: &Decision) {
+    async fn say(&self, look: &Look, decision: &Decision, waits: Option<Accuracy>) {
         let (board, stock) = (&look.board, &look.stock);
         let waiting = waiting(board);
         let shut = match (shut(board), &self.policy) {
@@ -324,6 +329,7 @@ impl<'l> Round<'l> {
             clause,
             message: board.state.message.clone(),
             flow: self.seconds.flow(),
+            waits,
             decision: decision.clone(),
             leader: self.lease.token().0.clone(),
         };

@@ -44,6 +44,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Each second's decided rate (people/s) and how many were really let in.
+    pub fn flow(&self) -> impl Iterator<Item = (f64, u32)> {
+        self.rows.iter().map(|row| (row.rate_per_s, row.released))
+    }
+
     /// The run as an SVG picture.
     pub fn picture(&self, title: &str) -> String {
         svg::draw(title, &self.rows, self.turn_s, TARGET_MS)

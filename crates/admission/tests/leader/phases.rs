@@ -167,9 +167,9 @@ async fn behind_the_last_seats_the_rate_and_the_wait_are_what_really_comes() {
         told < 60.0,
         "{told} a minute, where 600 are set and none come"
     );
-    let forecast = venue.board().await.lanes[0].forecast;
-    let wait = forecast.and_then(|forecast| forecast.wait(50));
-    let minutes = wait.map(|wait| wait.likely.as_secs() / 60);
+    let outlook = venue.board().await.lanes[0].outlook.clone().unwrap();
+    let wait = outlook.wait(Number(50), venue.board().await.at);
+    let minutes = wait.map(|wait| wait.interval.likely.as_secs() / 60);
     assert!(
         minutes.is_none_or(|minutes| minutes >= 1),
         "{minutes:?} min"

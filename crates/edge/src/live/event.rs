@@ -14,10 +14,7 @@ use usher_booking::catalog::OnSale;
 use usher_booking::inventory::SeatBits;
 use usher_queue::{Changes, Cursor, EndedSessions, LaneDoor, Line, Place, QueueClaims, SessionId};
 
-use usher_queue::wait::Scorer;
-
 use crate::shop::ReadKeys;
-use crate::waits::Told;
 
 use super::connected::{Connected, Connection};
 use super::lookups::Lookups;
@@ -44,8 +41,6 @@ pub struct LiveEvent {
     lookups: Lookups,
     pub restored: Restored,
     over: Mutex<Over>,
-    /// How true the waits were that this edge told.
-    scorer: Mutex<Scorer>,
 }
 
 /// What there is to be had; the same one as long as nothing changes.
@@ -97,7 +92,6 @@ impl LiveEvent {
             lookups: Lookups::start(line.clone(), id),
             restored: Restored::default(),
             over: Mutex::default(),
-            scorer: Mutex::default(),
         }
     }
 
@@ -194,12 +188,6 @@ impl LiveEvent {
         let over = self.over();
         let newest = over.generations.get(&claims.sub);
         newest.is_some_and(|newest| *newest > claims.generation)
-    }
-
-    /// The fan's turn came: scores what they were told.
-    pub fn score(&self, told: &mut Told, admitted_at: Timestamp) {
-        let mut scorer = self.scorer.lock().unwrap_or_else(PoisonError::into_inner);
-        told.score(self.id, &mut scorer, admitted_at);
     }
 
     pub(super) fn said_somebody(&self) -> bool {

@@ -36,6 +36,18 @@ pub enum SlipReason {
     PeopleReturned,
 }
 
+impl SlipReason {
+    /// As the API spells it.
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "paused" => Some(Self::Paused),
+            "backend_slowed" => Some(Self::BackendSlowed),
+            "people_returned" => Some(Self::PeopleReturned),
+            _ => None,
+        }
+    }
+}
+
 /// A fan's place: the answer of `GET /api/v1/events/{id}/queue`, as far as the page shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Place {

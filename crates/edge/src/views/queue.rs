@@ -19,7 +19,7 @@ use crate::api::queue::{JoinRequest, claim_turn, leave_line, own_place};
 use crate::cookies;
 use crate::joining::{self, JoinedPlace, join_line};
 use crate::live::EventView;
-use crate::pages::{self, Place, QueuePage, WaitInterval};
+use crate::pages::{self, Place, QueuePage, SlipReason, WaitInterval};
 use crate::state::Edge;
 
 pub async fn join(
@@ -121,7 +121,7 @@ fn place_of(answer: PlaceAnswer) -> Place {
         number: answer.number.map(|number| number.0.into()),
         ahead: answer.ahead.map(u64::from),
         estimated_wait_seconds: wait,
-        reason: None,
+        reason: answer.reason.and_then(SlipReason::named),
         message: answer.message,
         opens_at: answer.opens_at.map(moment),
         claim_by: answer.claim_by.map(moment),

@@ -10,7 +10,7 @@ use crate::error::{LeaderError, ReleaseError};
 use crate::keys;
 use crate::reply::{Read, Reply, unexpected};
 use crate::scripts;
-use crate::wait::Forecast;
+use crate::wait::Outlook;
 
 /// Numbers that one release, or one giving-up, may name.
 pub const MAX_NUMBERS_PER_RELEASE: usize = 200;
@@ -56,7 +56,8 @@ pub struct LaneNews {
     pub lane: Lane,
     /// How many fans may pass the lane at once while it is empty.
     pub passes: u32,
-    pub forecast: Forecast,
+    /// The waits that its fans are told.
+    pub outlook: Outlook,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -206,7 +207,7 @@ impl Line {
             call = call
                 .arg(news.lane.as_str())
                 .arg(news.passes)
-                .arg(news.forecast.to_string());
+                .arg(news.outlook.to_string());
         }
         let mut reply: Reply = call.run().await?;
         match reply.word()?.as_str() {

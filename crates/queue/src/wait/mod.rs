@@ -1,22 +1,27 @@
 //! How long a fan will wait: measured, told as an interval, and held to account.
 //! Pure.
 //!
-//! The leader measures each lane (`RateMeter`) and announces a `Forecast`; every
-//! edge turns it into an `Interval` for any number of people ahead. A `Promise`
-//! keeps what one fan is told from slipping without a reason, and remembers it;
-//! the `Scorer` compares it with what happened and widens or narrows the intervals.
-//!
-//! The interval goes from P10 to P90, with P50 named in between: an interval that
-//! began at P50 would be wrong for every second fan.
+//! The leader follows the rate (`Rate`), shares it among the lanes (`Pace`) and
+//! measures each lane's people (`LaneWaits`). From both it plays the line forward
+//! (`Forecast`) for a few dozen numbers a lane; what those were told is kept
+//! (`Promises`) and slips only for a reason. The result is announced with the board
+//! (`Outlook`): every edge reads any number's wait from it, so a stream, a poll and
+//! a page tell one fan the same, on whichever edge, and forget nothing. When turns
+//! come, the `Scorer` compares, and widens or narrows what is told next.
 
+mod fading;
 mod forecast;
-mod meter;
-mod promise;
+mod lane;
+mod outlook;
+mod pace;
+mod people;
+mod promises;
+mod rate;
 mod score;
-#[cfg(test)]
-mod simulation;
 
-pub use forecast::{Forecast, Interval};
-pub use meter::{RateMeter, TickCounts};
-pub use promise::{Promise, SlipReason};
-pub use score::{Outcome, Score, Scorer};
+pub use forecast::Interval;
+pub use lane::{LaneWaits, Seen};
+pub use outlook::{Outlook, Point, SlipReason, Wait};
+pub use pace::{LaneDemand, Pace};
+pub use rate::{Aim, Rate};
+pub use score::{Accuracy, Outcome, Score, Scorer};

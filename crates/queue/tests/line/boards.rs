@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use usher_base::{Lane, Number};
 use usher_queue::{Bitmap, Boards, Cursor, EdgeId, EndedSessions, Phase};
 
-use crate::room::{FORECAST, Room, START, fan};
+use crate::room::{Room, START, fan, outlook};
 
 #[tokio::test]
 async fn a_board_counts_what_the_sorted_set_counts() {
@@ -26,7 +26,7 @@ async fn a_board_counts_what_the_sorted_set_counts() {
     room.announce(0).await;
     let board = room.line.board(room.event, &lanes).await.unwrap();
     let lane = board.lane(&room.lane).unwrap();
-    assert_eq!(lane.forecast, Some(FORECAST));
+    assert_eq!(lane.outlook, Some(outlook()));
     assert_eq!(u64::from(lane.board.waiting()), lane.standing);
     assert_eq!((lane.standing, lane.last), (150, Number(300)));
     for who in [131, 139, 141, 201, 300] {

@@ -5,23 +5,13 @@ use std::time::Duration;
 
 use usher_base::redis::{Redis, TimeSource, keys};
 use usher_base::{Epoch, EventId, FanId, Lane, Number, Timestamp};
-use usher_queue::wait::Forecast;
+use usher_queue::wait::Outlook;
 use usher_queue::{
     JoinError, JoinOrder, Joined, LaneNews, LeaseToken, Line, LineSettings, OldPlace, Phase, Place,
     ReleaseError, ReleaseOrder, Released, SCRIPTS,
 };
 
 pub const START: Timestamp = Timestamp::from_millis(1_795_255_200_000);
-pub const FORECAST: Forecast = Forecast {
-    short_rate: 2.5,
-    long_rate: 2.0,
-    deviation: 0.1,
-    presence: 0.75,
-    stragglers: 4.0,
-    returning: 0.003,
-    leaving: 0.0,
-    width: 1.0,
-};
 pub const BLOCK: Number = Number(1_000_000);
 
 pub struct Room {
@@ -37,6 +27,12 @@ pub fn fan(index: u32) -> FanId {
     let mut bytes = [7; 16];
     bytes[..4].copy_from_slice(&index.to_be_bytes());
     FanId::from_bytes(bytes)
+}
+
+/// Two points, ten seconds apart.
+pub fn outlook() -> Outlook {
+    let told = format!("0 {0} 0 2000;10 {0} 10000 1500 s", START.millis());
+    told.parse().unwrap()
 }
 
 impl Room {
@@ -179,7 +175,7 @@ impl Room {
         let news = [LaneNews {
             lane: self.lane.clone(),
             passes,
-            forecast: FORECAST,
+            outlook: outlook(),
         }];
         let announced = self.line.announce(self.event, &self.leader, &news);
         announced.await.unwrap();

@@ -245,8 +245,10 @@ impl Fan {
         if let Some(wait) = place.estimated_wait_seconds {
             self.record.see_wait(WaitSeen {
                 at_ms: now_ms,
+                soonest_s: wait.soonest,
                 low_s: wait.low,
                 high_s: wait.high,
+                rate_per_minute: place.rate_per_minute,
             });
         }
         if let Some(rate) = place.rate_per_minute {

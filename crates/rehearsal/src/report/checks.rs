@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::model::{CallRow, Report};
 use crate::objectives::Objectives;
 use crate::record::Ending;
+use crate::score::waits::Shares;
 
 /// Fewer judged waits than this say nothing about a forecast.
 const WAITS_JUDGED_MIN: u64 = 20;
@@ -186,6 +187,9 @@ fn honest(report: &Report, goals: &Objectives) -> Vec<Check> {
     let judged = all.judged >= WAITS_JUDGED_MIN;
     let kept = all.kept.filter(|_| judged);
     let error = all.median_error.filter(|_| judged);
+    let enough = |shares: &Shares| shares.judged >= WAITS_JUDGED_MIN;
+    let half = Some(&report.waits.halfway).filter(|half| enough(half));
+    let same_rate = Some(&report.waits.halfway_same_rate).filter(|half| enough(half));
     let ratio = report
         .pace
         .ratio
@@ -203,6 +207,20 @@ fn honest(report: &Report, goals: &Objectives) -> Vec<Check> {
             "median error of the wait shown",
             error,
             goals.waits_median_error_max,
+            "%",
+        ),
+        at_least(
+            Honest,
+            "intervals shown half-way that held",
+            half.and_then(|half| half.contained),
+            goals.halfway_contained_share_min,
+            "%",
+        ),
+        at_most(
+            Honest,
+            "median error half-way, same rate",
+            same_rate.and_then(|half| half.median_error),
+            goals.halfway_median_error_max,
             "%",
         ),
         at_least(

@@ -117,9 +117,6 @@ fn write_calls(page: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 fn write_waits(page: &mut String, report: &Report) -> std::fmt::Result {
-    let percent = |share: Option<f64>| {
-        share.map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0))
-    };
     page.push_str(r#"<section class="card scroll"><h2>Waits by time of asking</h2><table><tr><th>asked at s</th><th>shown s</th><th>came s (p10 p50 p90)</th><th>kept</th><th>within</th><th>median error</th></tr>"#);
     for bucket in &report.waits.by_asking {
         write!(
@@ -137,17 +134,37 @@ fn write_waits(page: &mut String, report: &Report) -> std::fmt::Result {
             percent(bucket.shares.median_error)
         )?;
     }
-    let half = &report.waits.halfway;
+    page.push_str("</table>");
+    write_waits_by_part(page, report)?;
     write!(
         page,
-        r#"</table><p class="soft">Half-way through their wait: kept {}, within {}, median error {}. The shown interval goes from P50 to P90, so exact means 90 % kept and 40 % within. Tolerance {:.0} s. Not known yet: {}; fan was away: {}.</p></section>"#,
-        percent(half.kept),
-        percent(half.within),
-        percent(half.median_error),
-        report.setting.wait_tolerance_s,
-        report.waits.not_known,
-        report.waits.away
+        r#"<p class="soft">The shown interval goes from P50 to P90, so exact means 90 % kept and 40 % within; it holds if the wait came between the soonest (P10) and the high end. Tolerance {:.0} s. Not known yet: {}; fan was away: {}.</p></section>"#,
+        report.setting.wait_tolerance_s, report.waits.not_known, report.waits.away
     )
+}
+
+fn write_waits_by_part(page: &mut String, report: &Report) -> std::fmt::Result {
+    page.push_str(r#"<h2>Waits by the part of the wait that had passed</h2><table><tr><th>passed</th><th>fans</th><th>held</th><th>kept</th><th>median error</th></tr>"#);
+    let waits = &report.waits;
+    let tenths = waits.by_part.iter().enumerate();
+    let tenths = tenths.map(|(tenth, shares)| (format!("{} %", 10 * tenth), shares));
+    let same = [("50 %, same rate".to_owned(), &waits.halfway_same_rate)];
+    for (passed, shares) in tenths.chain(same) {
+        write!(
+            page,
+            "<tr><td>{passed}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            shares.judged,
+            percent(shares.contained),
+            percent(shares.kept),
+            percent(shares.median_error)
+        )?;
+    }
+    page.push_str("</table>");
+    Ok(())
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0))
 }
 
 fn write_counts(page: &mut String, report: &Report) -> std::fmt::Result {

@@ -13,6 +13,10 @@ use crate::record::{FanRecord, Span, WaitSeen};
 const RELATIVE_FLOOR_S: f64 = 5.0;
 /// A fan who was away longer than this after asking may have missed the own turn.
 const ABSENCE_MAX_MS: u64 = 3_000;
+/// A rate that changed by no more than this is the same.
+const SAME_RATE: f64 = 0.1;
+/// Parts of a fan's own wait that the report tells apart.
+const PARTS: u64 = 10;
 /// How many spans of asking times the report tells apart.
 const ASKING_BUCKETS: usize = 8;
 /// Most points in the picture.
@@ -27,6 +31,8 @@ pub struct Shares {
     pub early: Option<f64>,
     /// Served between the two.
     pub within: Option<f64>,
+    /// Served between the soonest and the high end.
+    pub contained: Option<f64>,
     /// Median of |wait - low end| / wait.
     pub median_error: Option<f64>,
 }
@@ -56,6 +62,13 @@ pub struct Waits {
     pub all: Shares,
     /// Only what was shown nearest to the middle of each fan's own wait.
     pub halfway: Shares,
+    /// Of those, fans who were shown the same rate from then on: the others' waits
+    /// changed after they were told, which nobody can foresee.
+    #[serde(default)]
+    pub halfway_same_rate: Shares,
+    /// After each tenth of the fans' own waits, from none to nine.
+    #[serde(default)]
+    pub by_part: Vec<Shares>,
     pub by_asking: Vec<Bucket>,
     pub points: Vec<Point>,
     /// The end of the rehearsal or the fan's leaving came before the truth.
@@ -89,8 +102,21 @@ pub fn score(records: &[FanRecord], tolerance_s: f64) -> Waits {
                 Truth::Away => waits.away += 1,
             }
         }
-        halfway.extend(at_halfway(record, tolerance_s));
+        halfway.extend(at_part(record, PARTS / 2, tolerance_s).map(|judged| (record, judged)));
     }
+    let same_rate = halfway
+        .iter()
+        .filter(|(record, judged)| kept_its_rate(record, judged));
+    let same_rate: Vec<Judged> = same_rate.map(|(_, judged)| *judged).collect();
+    let halfway: Vec<Judged> = halfway.iter().map(|(_, judged)| *judged).collect();
+    let part = |part| {
+        let then = records
+            .iter()
+            .filter_map(|record| at_part(record, part, tolerance_s));
+        shares(&then.collect::<Vec<_>>(), tolerance_s)
+    };
+    waits.by_part = (0..PARTS).map(part).collect();
+    waits.halfway_same_rate = shares(&same_rate, tolerance_s);
     all.sort_by_key(|judged| judged.seen.at_ms);
     waits.all = shares(&all, tolerance_s);
     waits.halfway = shares(&halfway, tolerance_s);
@@ -134,16 +160,30 @@ fn absent_ms(spans: &[Span], from_ms: u64, to_ms: u64) -> u64 {
     to_ms.saturating_sub(from_ms).saturating_sub(covered)
 }
 
-fn at_halfway(record: &FanRecord, tolerance_s: f64) -> Option<Judged> {
-    let middle = record.joined_ms?.midpoint(record.admitted_ms?);
+/// What the fan was shown nearest to this part of the own wait.
+fn at_part(record: &FanRecord, part: u64, tolerance_s: f64) -> Option<Judged> {
+    let (joined_ms, admitted_ms) = (record.joined_ms?, record.admitted_ms?);
+    let then_ms = joined_ms + admitted_ms.checked_sub(joined_ms)? * part / PARTS;
     let nearest = record
         .waits
         .iter()
-        .min_by_key(|seen| seen.at_ms.abs_diff(middle))?;
+        .min_by_key(|seen| seen.at_ms.abs_diff(then_ms))?;
     match judge(record, *nearest, tolerance_s) {
         Truth::Known(judged) => Some(judged),
         Truth::NotKnown | Truth::Away => None,
     }
+}
+
+fn kept_its_rate(record: &FanRecord, judged: &Judged) -> bool {
+    let later = record
+        .waits
+        .iter()
+        .filter(|seen| seen.at_ms >= judged.seen.at_ms);
+    let mut rates = later.filter_map(|seen| seen.rate_per_minute);
+    let Some(then) = rates.next() else {
+        return false;
+    };
+    rates.all(|rate| (rate - then).abs() <= SAME_RATE * then)
 }
 
 fn shares(judged: &[Judged], tolerance_s: f64) -> Shares {
@@ -162,6 +202,13 @@ fn shares(judged: &[Judged], tolerance_s: f64) -> Shares {
         served as f64 / total
     };
     let (kept, early) = (by(|seen| seen.high_s), by(|seen| seen.low_s));
+    let contained = judged.iter().filter(|one| {
+        let seen = &one.seen;
+        one.came_s.is_some_and(|came| {
+            seen.soonest_s - tolerance_s <= came && came <= seen.high_s + tolerance_s
+        })
+    });
+    let contained = contained.count() as f64 / total;
     let mut errors: Vec<f64> = judged
         .iter()
         // Never served within the rehearsal: wrong by a whole wait at the least.
@@ -176,6 +223,7 @@ fn shares(judged: &[Judged], tolerance_s: f64) -> Shares {
         kept: Some(kept),
         early: Some(early),
         within: Some(kept - early),
+        contained: Some(contained),
         median_error: median(&mut errors),
     }
 }
@@ -238,11 +286,7 @@ pub(crate) mod tests {
                 record.joined_ms = Some(0);
                 record.number = Some(u64::from(index) + 1);
                 record.arrive(0);
-                record.see_wait(WaitSeen {
-                    at_ms: 0,
-                    low_s: expected,
-                    high_s: expected * 1.2,
-                });
+                record.see_wait(WaitSeen::new(0, expected, expected * 1.2));
                 record.admitted_ms = Some((wait_s * 1000.0) as u64);
                 record.still_waiting_ms = Some((wait_s * 1000.0) as u64 - 500);
                 record.end(Ending::Bought, (wait_s * 1000.0) as u64 + 5000);
@@ -263,6 +307,7 @@ pub(crate) mod tests {
         assert!(near(waits.all.within, 0.4), "{:?}", waits.all);
         assert!(waits.all.median_error.is_some_and(|error| error < 0.15));
         assert_eq!(waits.halfway.judged, 1000);
+        assert_eq!(waits.by_part.len(), 10);
         assert_eq!(
             waits
                 .by_asking
@@ -297,16 +342,8 @@ pub(crate) mod tests {
     fn who_was_not_served_counts_only_once_the_promise_is_broken() {
         let mut record = FanRecord::new(1);
         record.arrive(0);
-        record.see_wait(WaitSeen {
-            at_ms: 0,
-            low_s: 5.0,
-            high_s: 9.0,
-        });
-        record.see_wait(WaitSeen {
-            at_ms: 1000,
-            low_s: 50.0,
-            high_s: 90.0,
-        });
+        record.see_wait(WaitSeen::new(0, 5.0, 9.0));
+        record.see_wait(WaitSeen::new(1000, 50.0, 90.0));
         record.end(Ending::RunEnded, 20_000);
         let waits = score(&[record], 2.0);
         assert_eq!((waits.all.judged, waits.not_known), (1, 1));
@@ -317,11 +354,7 @@ pub(crate) mod tests {
     fn a_fan_in_a_tunnel_proves_nothing_about_the_forecast() {
         let mut record = FanRecord::new(1);
         record.arrive(0);
-        record.see_wait(WaitSeen {
-            at_ms: 0,
-            low_s: 5.0,
-            high_s: 9.0,
-        });
+        record.see_wait(WaitSeen::new(0, 5.0, 9.0));
         record.depart(2_000);
         record.arrive(30_000);
         record.admitted_ms = Some(31_000);

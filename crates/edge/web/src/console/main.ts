@@ -6,7 +6,7 @@ import { ref, showText } from '../lib/dom.ts';
 import { type FrameOutcome, follow, type PollOutcome, streamUrl } from '../lib/feed.ts';
 import { call } from '../lib/http.ts';
 import { parseObject, parseSaleStatus, reconnectFrame } from '../lib/parse.ts';
-import { countWords } from '../lib/wording.ts';
+import { accuracyWords, countWords } from '../lib/wording.ts';
 import { Chart } from './chart.ts';
 import { Controls } from './controls.ts';
 import { History } from './history.ts';
@@ -35,6 +35,7 @@ function show(status: SaleStatus): void {
   // Worth saying where it is not what happens.
   const wouldBe = status.auto_rate_per_minute;
   showText(ref('auto-rate'), wouldBe === null ? null : rate(wouldBe), ref('auto-line'));
+  showText(ref('waits'), status.waits && accuracyWords(status.waits), ref('waits-line'));
   const phase = ref('phase');
   phase.textContent = phaseLabel(status.phase);
   phase.dataset.phase = status.phase;

@@ -164,4 +164,13 @@ export interface SaleStatus {
   /** What automatic would let in per minute, where something else decides. */
   auto_rate_per_minute: number | null;
   reason: string | null;
+  /** Null until the first fan who was told a wait was let in. */
+  waits: WaitAccuracy | null;
+}
+
+/** How true the waits were that fans were told half-way. */
+export interface WaitAccuracy {
+  judged: number;
+  held_share: number;
+  median_error: number;
 }

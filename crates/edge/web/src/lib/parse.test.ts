@@ -108,4 +108,11 @@ describe('the status of a sale', () => {
     expect(status).toMatchObject({ waiting: 5, inside: 0, rate_per_minute: 0.5, reason: null });
     expect(parseSaleStatus({ waiting: 5 })).toBeNull();
   });
+
+  it('reads how true the waits were, or nothing of it', () => {
+    const waits = { judged: 7, held_share: 0.86, median_error: 0.04 };
+    expect(parseSaleStatus({ phase: 'open', waits })?.waits).toEqual(waits);
+    expect(parseSaleStatus({ phase: 'open', waits: { judged: 7 } })?.waits).toBeNull();
+    expect(parseSaleStatus({ phase: 'open' })?.waits).toBeNull();
+  });
 });

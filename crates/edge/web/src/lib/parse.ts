@@ -10,6 +10,7 @@ import {
   type SeatStatus,
   type SlipReason,
   type Standing,
+  type WaitAccuracy,
   type WaitInterval,
 } from './api.ts';
 
@@ -96,6 +97,7 @@ export function parseSaleStatus(value: unknown): SaleStatus | null {
     rate_per_minute: read('rate_per_minute'),
     auto_rate_per_minute: autoRate(value),
     reason: sentence(value.reason),
+    waits: waitAccuracy(value.waits),
   };
 }
 
@@ -104,6 +106,17 @@ function autoRate({ mode, clause, decision }: Fields): number | null {
   const auto = isFields(decision) && isFields(decision.auto) ? decision.auto : null;
   const perSecond = auto ? amount(auto.rate_per_s) : null;
   return perSecond === null ? null : perSecond * 60;
+}
+
+function waitAccuracy(value: unknown): WaitAccuracy | null {
+  if (!isFields(value)) return null;
+  const [judged, held_share, median_error] = [
+    amount(value.judged),
+    amount(value.held_share),
+    amount(value.median_error),
+  ];
+  const isWhole = judged !== null && held_share !== null && median_error !== null;
+  return isWhole ? { judged, held_share, median_error } : null;
 }
 
 export function reconnectFrame(fields: Fields): { type: 'reconnect'; after_ms: number } | null {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import cases from '../../testdata/wording.json';
 import {
+  accuracyWords,
   aheadWords,
   clockWords,
   countWords,
@@ -41,5 +42,11 @@ describe('wording', () => {
     expect(spokenTime(29_800)).toBe('30 seconds');
     expect(spokenTime(60_000)).toBe('1 minute');
     expect(spokenTime(119_000)).toBe('2 minutes');
+  });
+
+  it('says how true the waits were', () => {
+    const waits = { judged: 1_312, held_share: 0.876, median_error: 0.064 };
+    expect(accuracyWords(waits)).toBe('88 % held, half of them within 6 % (1,312 fans so far)');
+    expect(accuracyWords({ ...waits, judged: 1 })).toMatch(/\(1 fan so far\)$/);
   });
 });

@@ -1,0 +1,206 @@
+//! One lane's waits, tick by tick: measures its people and how much of its pace is
+//! carried out, and keeps what its numbers were told.
+
+use std::collections::VecDeque;
+
+use usher_base::{Number, Timestamp};
+
+use super::fading::Fading;
+use super::forecast::{Ahead, Forecast, STRETCH_S};
+use super::outlook::Outlook;
+use super::pace::Pace;
+use super::people::People;
+use super::promises::{Basis, Promises, Span};
+use super::rate::Rate;
+use super::score::Scorer;
+use crate::bitmap::Bitmap;
+use crate::board::Board;
+
+/// How far back it is seen whether the pace is carried out.
+const MEMORY_S: f64 = 60.0;
+/// That it is carried out is believed like so many people who were let in.
+const BELIEVED_PEOPLE: f64 = 30.0;
+/// Stretches that the noise is taken of.
+const MAX_STRETCHES: usize = 24;
+const LEAST_STRETCHES: usize = 3;
+/// Of an unmeasured lane.
+const FIRST_NOISE: f64 = 0.1;
+/// With fewer people for each place, the pace is not carried out for lack of them.
+const PEOPLE_A_PLACE: f64 = 2.0;
+
+/// A lane at one tick.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub board: &'a Board,
+    /// Whom edges have connected.
+    pub here: &'a Bitmap,
+    /// The last number given.
+    pub last: Number,
+    /// Gave up, or were given up, since the last tick.
+    pub left: u32,
+}
+
+#[derive(Debug)]
+pub struct LaneWaits {
+    /// The largest number called so far.
+    front: Number,
+    called: u32,
+    people: People,
+    promises: Promises,
+    /// People let in over people meant to be.
+    carried_out: Fading,
+    /// That of each full stretch, the newest last.
+    stretches: VecDeque<f64>,
+    open: Stretch,
+    /// At the last tick, and how many people were to be called in a second from then on.
+    before: Option<(Timestamp, f64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Stretch {
+    seconds: f64,
+    released: f64,
+    meant: f64,
+}
+
+impl Default for LaneWaits {
+    fn default() -> Self {
+        Self {
+            front: Number(0),
+            called: 0,
+            people: People::default(),
+            promises: Promises::default(),
+            carried_out: Fading::guess(0.0, 0.0, MEMORY_S),
+            stretches: VecDeque::with_capacity(MAX_STRETCHES),
+            open: Stretch::default(),
+            before: None,
+        }
+    }
+}
+
+impl LaneWaits {
+    /// These were called, ascending. Who was passed over and is served on return
+    /// was told nothing meanwhile, and is not scored.
+    pub fn called(
+        &mut self,
+        numbers: impl Iterator<Item = Number>,
+        now: Timestamp,
+        scorer: &mut Scorer,
+    ) {
+        for number in numbers {
+            self.called += 1;
+            if number > self.front {
+                self.front = number;
+                if let Some(score) = self.promises.score(number, now) {
+                    scorer.take_in(score);
+                }
+            }
+        }
+    }
+
+    /// Takes in one tick of an open event. Returns who could be let in now.
+    pub fn measure(&mut self, seen: Seen<'_>, now: Timestamp) -> u32 {
+        let released = std::mem::take(&mut self.called);
+        self.people.observe(seen, now);
+        let present = seen.board.waiting() - self.people.away_ahead(Number(u32::MAX));
+        if let Some((then, per_second)) = self.before {
+            let seconds = now.since(then).as_secs_f64();
+            let meant = per_second * seconds;
+            // Few served because few came, or were seen yet, is no slow rate.
+            let seen = f64::from(seen.board.alive().common_len(seen.here));
+            if meant > 0.0 && seen >= PEOPLE_A_PLACE * meant {
+                self.carry_out(f64::from(released), meant, seconds);
+            }
+        }
+        present
+    }
+
+    fn carry_out(&mut self, released: f64, meant: f64, seconds: f64) {
+        self.carried_out.count(released, meant, seconds);
+        self.open.seconds += seconds;
+        self.open.released += released;
+        self.open.meant += meant;
+        if self.open.seconds >= STRETCH_S {
+            if self.stretches.len() == MAX_STRETCHES {
+                self.stretches.pop_front();
+            }
+            self.stretches
+                .push_back(self.open.released / self.open.meant);
+            self.open = Stretch::default();
+        }
+    }
+
+    /// Nobody is let in for now, which is no slow rate.
+    pub fn interrupt(&mut self) {
+        self.before = None;
+        self.people.interrupt();
+        self.promises.pause();
+    }
+
+    /// What the lane is told. `told_before` is what the line heard last, perhaps from
+    /// another leader.
+    pub fn tell(
+        &mut self,
+        seen: Seen<'_>,
+        plan: (Pace, &Rate),
+        told_before: Option<&Outlook>,
+        width: f64,
+        now: Timestamp,
+    ) -> Outlook {
+        let (pace, rate) = plan;
+        let is_new = self.before.is_none();
+        let surplus = rate.surplus();
+        let meant = pace.people_in(1.0) * surplus.factor(0.0);
+        self.before = Some((now, meant));
+        let forecast = Forecast {
+            surplus,
+            pace: pace.times(self.carried_out.believed(BELIEVED_PEOPLE)),
+            habits: self.people.habits(),
+            noise: self.noise(),
+            wander: rate.variance_over(1.0),
+            width,
+        };
+        let waiting = f64::from(seen.board.waiting().max(1));
+        let basis = Basis {
+            per_second: forecast.pace.people_in(STRETCH_S) / STRETCH_S * surplus.factor(0.0),
+            away: f64::from(self.people.away_ahead(Number(u32::MAX))) / waiting,
+        };
+        if is_new
+            && self.promises.is_empty()
+            && let Some(told) = told_before
+        {
+            self.front = told.points().first().map_or(self.front, |of| of.number);
+            self.promises.take_over(told, basis, now);
+        }
+        let span = Span {
+            front: self.front,
+            last: seen.last,
+        };
+        let mut promises = std::mem::take(&mut self.promises);
+        let fresh = |number| forecast.wait(self.ahead(seen, number));
+        promises.update(span, fresh, basis, now);
+        self.promises = promises;
+        self.promises.outlook()
+    }
+
+    /// Who stands before a number; those between the last one given and it will all come.
+    fn ahead(&self, seen: Seen<'_>, number: Number) -> Ahead {
+        let to_come = number.0.saturating_sub(seen.last.0.saturating_add(1));
+        let away = self.people.away_ahead(number);
+        Ahead {
+            here: f64::from(seen.board.ahead(number) - away + to_come),
+            away: away.into(),
+        }
+    }
+
+    /// Relative deviation of what is carried out in a stretch.
+    fn noise(&self) -> f64 {
+        let count = self.stretches.len();
+        let mean = self.stretches.iter().sum::<f64>() / count.max(1) as f64;
+        if count < LEAST_STRETCHES || mean <= 0.0 {
+            return FIRST_NOISE;
+        }
+        let squares = self.stretches.iter().map(|one| (one - mean) * (one - mean));
+        (squares.sum::<f64>() / (count - 1) as f64).sqrt() / mean
+    }
+}

@@ -1,0 +1,440 @@
+//! What the numbers of one lane were told. The turn that is told moves forward
+//! freely and back only for a reason, which is told as well; all of it is remembered
+//! for the score. Kept for a few dozen numbers: what is true for both ends of a
+//! stretch is true for everybody between.
+
+use std::time::Duration;
+
+use usher_base::{Number, Timestamp};
+
+use super::forecast::Interval;
+use super::outlook::{MAX_POINTS, Outlook, Point, SlipReason, between, share};
+use super::score::Score;
+
+/// Numbers kept; with more in line, every second one is let go.
+const MAX_KNOTS: u32 = 64;
+/// News is told if it is more than this share of the wait, and than this part of the
+/// interval. What is told stays meanwhile: to follow good news only would tell the
+/// best that was ever thought, which is too short.
+const NOTABLE_SHARE: f64 = 0.05;
+const NOTABLE_PART: f64 = 0.1;
+/// A shift that nobody would notice on a page.
+const UNNOTICED_S: f64 = 1.0;
+/// A reason is told this long: longer than from one poll to the next.
+const REASON_TOLD: Duration = Duration::from_secs(40);
+/// Tellings remembered of one number; then every second one is forgotten.
+const MAX_REMEMBERED: usize = 48;
+/// A change of the presence that is a reason.
+const NOTABLE_AWAY: f64 = 0.02;
+
+/// What a promise was made from, to name what changed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Basis {
+    pub per_second: f64,
+    /// Share of the line that is away.
+    pub away: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Told {
+    at: Timestamp,
+    low: Timestamp,
+    likely: Timestamp,
+    high: Timestamp,
+}
+
+#[derive(Debug)]
+struct Knot {
+    number: Number,
+    since: Timestamp,
+    told: Told,
+    basis: Basis,
+    slipped: Option<(SlipReason, Timestamp)>,
+    before: Vec<Told>,
+}
+
+/// The line as it is now.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// The largest number called so far.
+    pub front: Number,
+    /// The last number given.
+    pub last: Number,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Promises {
+    /// Ascending; the last one may be of a number yet to come.
+    knots: Vec<Knot>,
+    /// The newest that was passed: what it was told counts for those after it.
+    passed: Option<Knot>,
+    step: u32,
+    was_paused: bool,
+    /// When it could be said last, and how far the line had come.
+    said: Option<(Timestamp, Number)>,
+}
+
+impl Promises {
+    /// Takes in the newest forecast; `fresh` says it for a number, `None` while
+    /// nobody is let in.
+    pub fn update(
+        &mut self,
+        span: Span,
+        fresh: impl Fn(Number) -> Option<Interval>,
+        basis: Basis,
+        now: Timestamp,
+    ) {
+        self.said = None;
+        self.pass(span.front);
+        self.thin(span);
+        let was_paused = std::mem::take(&mut self.was_paused);
+        for knot in &mut self.knots {
+            let Some(fresh) = fresh(knot.number) else {
+                self.was_paused = was_paused;
+                return;
+            };
+            let fresh = Told::new(&fresh, now);
+            knot.update(fresh, basis, was_paused);
+            if knot.number > span.last {
+                // Nobody waits there yet, only before it.
+                knot.since = now;
+            }
+        }
+        let mut next = self.knots.last().map_or(span.front, |knot| knot.number);
+        while next < span.last {
+            next = Number((next.0 / self.step + 1) * self.step);
+            let Some(fresh) = fresh(next) else { return };
+            let fresh = Told::new(&fresh, now);
+            self.knots.push(Knot::new(next, fresh, basis));
+        }
+        self.said = Some((now, span.front));
+    }
+
+    /// Nobody is let in for now: nothing is said, and what is said next may be later.
+    pub fn pause(&mut self) {
+        self.was_paused = true;
+        self.said = None;
+    }
+
+    /// Another leader told this: it holds on.
+    pub fn take_over(&mut self, outlook: &Outlook, basis: Basis, now: Timestamp) {
+        let told = outlook.points().iter().skip(1).map(|point| {
+            let told = Told {
+                at: now,
+                low: point.low,
+                likely: point.likely,
+                high: point.high,
+            };
+            Knot::new(point.number, told, basis)
+        });
+        (self.knots, self.step) = (told.collect(), 1);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.knots.is_empty()
+    }
+
+    pub fn outlook(&self) -> Outlook {
+        let Some((now, front)) = self.said.filter(|_| !self.knots.is_empty()) else {
+            return Outlook::default();
+        };
+        // Who is at the front is being called.
+        let called = Point {
+            number: front,
+            low: now,
+            likely: now,
+            high: now.plus(Duration::from_secs_f64(UNNOTICED_S)),
+            slipped: None,
+        };
+        let told = self.knots.iter().map(|knot| knot.point(now));
+        Outlook::new([called].into_iter().chain(told).take(MAX_POINTS).collect())
+    }
+
+    /// The turn of this number came: what was it told half-way?
+    pub fn score(&self, number: Number, admitted_at: Timestamp) -> Option<Score> {
+        let index = self.knots.partition_point(|knot| knot.number < number);
+        let to = self.knots.get(index)?;
+        let from = match index.checked_sub(1) {
+            Some(before) => self.knots.get(before),
+            None => self.passed.as_ref(),
+        };
+        let from = from.or((to.number == number).then_some(to))?;
+        let way = share(from.number, to.number, number).min(1.0);
+        let since = between(from.since, to.since, way);
+        let half_way = between(since, admitted_at, 0.5);
+        let (from, to) = (from.told_at(half_way), to.told_at(half_way));
+        let point = |of: fn(&Told) -> Timestamp| between(of(from), of(to), way);
+        Some(Score::new(
+            [
+                point(|told| told.low),
+                point(|told| told.likely),
+                point(|told| told.high),
+            ],
+            half_way,
+            admitted_at,
+        ))
+    }
+
+    /// Those called by now go; the last of them is kept for those after it.
+    fn pass(&mut self, front: Number) {
+        let passed = self.knots.partition_point(|knot| knot.number <= front);
+        if let Some(last) = self.knots.drain(..passed).next_back() {
+            self.passed = Some(last);
+        }
+    }
+
+    /// Makes the step so wide that the line needs no more knots than are kept.
+    fn thin(&mut self, span: Span) {
+        if self.knots.is_empty() {
+            self.step = 1;
+        }
+        while span.last.0.saturating_sub(span.front.0) / self.step >= MAX_KNOTS {
+            self.step *= 2;
+        }
+        let step = self.step;
+        self.knots.retain(|knot| knot.number.0 % step == 0);
+    }
+}
+
+impl Knot {
+    fn new(number: Number, told: Told, basis: Basis) -> Self {
+        Self {
+            number,
+            since: told.at,
+            told,
+            basis,
+            slipped: None,
+            before: Vec::new(),
+        }
+    }
+
+    fn update(&mut self, fresh: Told, basis: Basis, was_paused: bool) {
+        let now = fresh.at;
+        let later_s = (fresh.likely.millis() - self.told.likely.millis()) as f64 / 1_000.0;
+        let wait_s = fresh.likely.since(now).as_secs_f64();
+        let doubt_s = fresh.high.since(fresh.low).as_secs_f64();
+        let notable_s = (wait_s * NOTABLE_SHARE)
+            .max(doubt_s * NOTABLE_PART)
+            .max(UNNOTICED_S);
+        if later_s > notable_s {
+            self.slipped = Some((self.reason(basis, was_paused), now));
+            self.remember(fresh);
+            self.basis = basis;
+        } else if later_s < -notable_s {
+            self.remember(fresh);
+            self.basis = basis;
+        } else {
+            let likely = self.told.likely;
+            // The bounds lie around it as they do now; the later one only comes nearer.
+            let low = likely.millis() - (fresh.likely.millis() - fresh.low.millis());
+            let high = likely.plus(fresh.high.since(fresh.likely));
+            self.remember(Told {
+                at: now,
+                low: Timestamp::from_millis(low),
+                likely,
+                high: high.min(self.told.high).max(likely),
+            });
+        }
+    }
+
+    fn reason(&self, basis: Basis, was_paused: bool) -> SlipReason {
+        if was_paused {
+            SlipReason::Paused
+        } else if basis.per_second < self.basis.per_second * (1.0 - NOTABLE_SHARE) {
+            SlipReason::Slower
+        } else if basis.away + NOTABLE_AWAY < self.basis.away {
+            SlipReason::MoreCameBack
+        } else {
+            // It went slower than it looked.
+            SlipReason::Slower
+        }
+    }
+
+    fn remember(&mut self, told: Told) {
+        let is_as_remembered = self.before.last().is_some_and(|last| {
+            let moved = |of: fn(&Told) -> Timestamp| of(last).millis().abs_diff(of(&told).millis());
+            let unnoticed = (UNNOTICED_S * 1_000.0) as u64;
+            moved(|told| told.likely) < unnoticed && moved(|told| told.high) < unnoticed
+        });
+        if !is_as_remembered {
+            if self.before.len() == MAX_REMEMBERED {
+                let mut keep = false;
+                self.before.retain(|_| {
+                    keep = !keep;
+                    keep
+                });
+            }
+            self.before.push(self.told);
+        }
+        self.told = told;
+    }
+
+    /// What was in force then; the first telling for the time before it.
+    fn told_at(&self, then: Timestamp) -> &Told {
+        if self.told.at <= then {
+            return &self.told;
+        }
+        let told = self.before.partition_point(|one| one.at <= then);
+        self.before
+            .get(told.saturating_sub(1))
+            .unwrap_or(&self.told)
+    }
+
+    fn point(&self, now: Timestamp) -> Point {
+        let slipped = self.slipped.filter(|(_, at)| now.since(*at) < REASON_TOLD);
+        Point {
+            number: self.number,
+            low: self.told.low,
+            likely: self.told.likely,
+            high: self.told.high,
+            slipped: slipped.map(|(reason, _)| reason),
+        }
+    }
+}
+
+impl Told {
+    fn new(interval: &Interval, now: Timestamp) -> Self {
+        Self {
+            at: now,
+            low: now.plus(interval.low),
+            likely: now.plus(interval.likely),
+            high: now.plus(interval.high),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::wait::Outcome;
+
+    const BASIS: Basis = Basis {
+        per_second: 1.0,
+        away: 0.1,
+    };
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::default().plus(Duration::from_secs(second))
+    }
+
+    /// One a second, times a factor, of the numbers behind the front.
+    fn told(
+        promises: &mut Promises,
+        front: u32,
+        last: u32,
+        factor: f64,
+        basis: Basis,
+        second: u64,
+    ) {
+        let fresh = |number: Number| {
+            let seconds = f64::from(number.0.saturating_sub(front)) * factor;
+            let span = |share: f64| Duration::from_secs_f64(seconds * share);
+            Some(Interval {
+                low: span(0.9),
+                likely: span(1.0),
+                high: span(1.1),
+            })
+        };
+        let span = Span {
+            front: Number(front),
+            last: Number(last),
+        };
+        promises.update(span, fresh, basis, at(second));
+    }
+
+    fn likely(promises: &Promises, number: u32, second: u64) -> (u64, Option<SlipReason>) {
+        let wait = promises.outlook().wait(Number(number), at(second)).unwrap();
+        (wait.interval.likely.as_secs(), wait.slipped)
+    }
+
+    #[test]
+    fn without_a_reason_the_time_told_never_slips() {
+        let mut promises = Promises::default();
+        told(&mut promises, 0, 1_000, 1.0, BASIS, 0);
+        assert_eq!(likely(&promises, 500, 0), (500, None));
+        told(&mut promises, 0, 1_000, 1.04, BASIS, 1);
+        assert_eq!(
+            likely(&promises, 500, 1),
+            (499, None),
+            "a little later is kept"
+        );
+        told(&mut promises, 0, 1_000, 0.8, BASIS, 2);
+        assert_eq!(likely(&promises, 500, 2), (400, None), "good news is told");
+        told(&mut promises, 0, 1_000, 0.78, BASIS, 3);
+        assert_eq!(
+            likely(&promises, 500, 3),
+            (399, None),
+            "a little of it is not"
+        );
+    }
+
+    #[test]
+    fn each_slip_has_its_reason() {
+        let slower = Basis {
+            per_second: 0.8,
+            ..BASIS
+        };
+        let fuller = Basis { away: 0.0, ..BASIS };
+        let slip = |basis: Basis, paused: bool| {
+            let mut promises = Promises::default();
+            told(&mut promises, 0, 1_000, 1.0, BASIS, 0);
+            if paused {
+                promises.pause();
+                assert_eq!(promises.outlook(), Outlook::default());
+            }
+            told(&mut promises, 0, 1_000, 1.25, basis, 1);
+            let (wait, reason) = likely(&promises, 800, 1);
+            assert_eq!(wait, 1_000);
+            told(&mut promises, 48, 1_000, 1.25, basis, 61);
+            assert_eq!(likely(&promises, 800, 61).1, None, "told for a while only");
+            reason.unwrap()
+        };
+        assert_eq!(slip(slower, false), SlipReason::Slower);
+        assert_eq!(slip(fuller, false), SlipReason::MoreCameBack);
+        assert_eq!(slip(BASIS, true), SlipReason::Paused);
+        assert_eq!(slip(BASIS, false), SlipReason::Slower);
+    }
+
+    #[test]
+    fn a_line_of_any_length_has_few_points_and_all_numbers_between() {
+        let mut promises = Promises::default();
+        for (second, last) in [(0, 1), (1, 50), (2, 5_000), (3, 1_000_000)] {
+            told(&mut promises, 0, last, 1.0, BASIS, second);
+            assert!(promises.outlook().points().len() <= MAX_POINTS);
+            let (wait, _) = likely(&promises, last, second);
+            assert!(wait.abs_diff(last.into()) <= 3, "{last}: {wait}");
+        }
+        told(&mut promises, 999_000, 1_000_000, 1.0, BASIS, 4);
+        assert_eq!(likely(&promises, 999_500, 4).0, 500);
+        told(&mut promises, 1_000_000, 1_000_000, 1.0, BASIS, 5);
+        told(&mut promises, 1_000_000, 1_000_010, 1.0, BASIS, 6);
+        assert_eq!(likely(&promises, 1_000_007, 6).0, 7, "and begins anew");
+    }
+
+    #[test]
+    fn the_score_looks_at_the_half_way_point() {
+        let mut promises = Promises::default();
+        for second in 0..300 {
+            told(&mut promises, second as u32, 1_000, 1.0, BASIS, second);
+        }
+        let on_time = promises.score(Number(900), at(905)).unwrap();
+        assert_eq!(on_time.half_way, Outcome::Held);
+        assert!(on_time.half_way_error < 0.03, "{on_time:?}");
+        let early = promises.score(Number(900), at(500)).unwrap();
+        assert_eq!(early.half_way, Outcome::Early);
+        let late = promises.score(Number(900), at(1_800)).unwrap();
+        assert_eq!(late.half_way, Outcome::Late);
+        assert!((late.half_way_error - 1.0).abs() < 0.01, "{late:?}");
+    }
+
+    #[test]
+    fn the_next_leader_keeps_what_was_told() {
+        let mut before = Promises::default();
+        told(&mut before, 0, 1_000, 1.0, BASIS, 0);
+        let mut after = Promises::default();
+        after.take_over(&before.outlook(), BASIS, at(1));
+        told(&mut after, 0, 1_000, 1.04, BASIS, 1);
+        assert_eq!(likely(&after, 500, 1), (499, None));
+    }
+}
