@@ -173,8 +173,8 @@ impl LaneWaits {
             self.promises.take_over(told, basis, now);
         }
         let span = Span {
+            board: seen.board,
             front: self.front,
-            last: seen.last,
         };
         let mut promises = std::mem::take(&mut self.promises);
         let fresh = |number| forecast.wait(self.ahead(seen, number));
@@ -183,12 +183,11 @@ impl LaneWaits {
         self.promises.outlook()
     }
 
-    /// Who stands before a number; those between the last one given and it will all come.
+    /// Who stands before a number.
     fn ahead(&self, seen: Seen<'_>, number: Number) -> Ahead {
-        let to_come = number.0.saturating_sub(seen.last.0.saturating_add(1));
         let away = self.people.away_ahead(number);
         Ahead {
-            here: f64::from(seen.board.ahead(number) - away + to_come),
+            here: f64::from(seen.board.ahead(number).saturating_sub(away)),
             away: away.into(),
         }
     }

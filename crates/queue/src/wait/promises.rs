@@ -10,9 +10,12 @@ use usher_base::{Number, Timestamp};
 use super::forecast::Interval;
 use super::outlook::{MAX_POINTS, Outlook, Point, SlipReason, between, share};
 use super::score::Score;
+use crate::board::Board;
 
-/// Numbers kept; with more in line, every second one is let go.
-const MAX_KNOTS: u32 = 64;
+/// Numbers kept; with more, every second one is let go.
+const MAX_KNOTS: usize = 64;
+/// Into so many stretches those who came since the last tick are divided at most.
+const MAX_STRETCHES: u32 = 32;
 /// News is told if it is more than this share of the wait, and than this part of the
 /// interval. What is told stays meanwhile: to follow good news only would tell the
 /// best that was ever thought, which is too short.
@@ -55,20 +58,18 @@ struct Knot {
 
 /// The line as it is now.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
+pub(super) struct Span<'b> {
+    pub board: &'b Board,
     /// The largest number called so far.
     pub front: Number,
-    /// The last number given.
-    pub last: Number,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Promises {
-    /// Ascending; the last one may be of a number yet to come.
+    /// Ascending, up to the last number given.
     knots: Vec<Knot>,
     /// The newest that was passed: what it was told counts for those after it.
     passed: Option<Knot>,
-    step: u32,
     was_paused: bool,
     /// When it could be said last, and how far the line had come.
     said: Option<(Timestamp, Number)>,
@@ -79,14 +80,13 @@ impl Promises {
     /// nobody is let in.
     pub fn update(
         &mut self,
-        span: Span,
+        span: Span<'_>,
         fresh: impl Fn(Number) -> Option<Interval>,
         basis: Basis,
         now: Timestamp,
     ) {
         self.said = None;
         self.pass(span.front);
-        self.thin(span);
         let was_paused = std::mem::take(&mut self.was_paused);
         for knot in &mut self.knots {
             let Some(fresh) = fresh(knot.number) else {
@@ -95,18 +95,13 @@ impl Promises {
             };
             let fresh = Told::new(&fresh, now);
             knot.update(fresh, basis, was_paused);
-            if knot.number > span.last {
-                // Nobody waits there yet, only before it.
-                knot.since = now;
-            }
         }
-        let mut next = self.knots.last().map_or(span.front, |knot| knot.number);
-        while next < span.last {
-            next = Number((next.0 / self.step + 1) * self.step);
-            let Some(fresh) = fresh(next) else { return };
+        for number in self.newcomers(span) {
+            let Some(fresh) = fresh(number) else { return };
             let fresh = Told::new(&fresh, now);
-            self.knots.push(Knot::new(next, fresh, basis));
+            self.knots.push(Knot::new(number, fresh, basis));
         }
+        self.thin();
         self.said = Some((now, span.front));
     }
 
@@ -127,7 +122,7 @@ impl Promises {
             };
             Knot::new(point.number, told, basis)
         });
-        (self.knots, self.step) = (told.collect(), 1);
+        self.knots = told.collect();
     }
 
     pub fn is_empty(&self) -> bool {
@@ -183,16 +178,28 @@ impl Promises {
         }
     }
 
-    /// Makes the step so wide that the line needs no more knots than are kept.
-    fn thin(&mut self, span: Span) {
-        if self.knots.is_empty() {
-            self.step = 1;
+    /// Numbers that divide those who came since the last knot into stretches of as many
+    /// people each; by people, because numbers may have gaps of a million.
+    fn newcomers(&self, span: Span<'_>) -> Vec<Number> {
+        let known = self.knots.last().map_or(span.front, |knot| knot.number);
+        let from = span.board.ahead(Number(known.0.saturating_add(1)));
+        let new = span.board.waiting().saturating_sub(from);
+        let stretches = new.min(MAX_STRETCHES);
+        let after = |stretch: u32| u64::from(new) * u64::from(stretch) / u64::from(stretches);
+        (1..=stretches)
+            .filter_map(|stretch| span.board.nth(from + after(stretch) as u32 - 1))
+            .collect()
+    }
+
+    /// Lets every second one go, but not the last.
+    fn thin(&mut self) {
+        while self.knots.len() > MAX_KNOTS {
+            let mut keep = self.knots.len() % 2 == 0;
+            self.knots.retain(|_| {
+                keep = !keep;
+                keep
+            });
         }
-        while span.last.0.saturating_sub(span.front.0) / self.step >= MAX_KNOTS {
-            self.step *= 2;
-        }
-        let step = self.step;
-        self.knots.retain(|knot| knot.number.0 % step == 0);
     }
 }
 
@@ -307,6 +314,7 @@ impl Told {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::bitmap::Bitmap;
     use crate::wait::Outcome;
 
     const BASIS: Basis = Basis {
@@ -336,9 +344,11 @@ mod tests {
                 high: span(1.1),
             })
         };
+        let living: Bitmap = (front + 1..=last).map(Number).collect();
+        let board = Board::new(living);
         let span = Span {
+            board: &board,
             front: Number(front),
-            last: Number(last),
         };
         promises.update(span, fresh, basis, at(second));
     }
@@ -399,17 +409,41 @@ mod tests {
     #[test]
     fn a_line_of_any_length_has_few_points_and_all_numbers_between() {
         let mut promises = Promises::default();
-        for (second, last) in [(0, 1), (1, 50), (2, 5_000), (3, 1_000_000)] {
+        for (second, last) in [(0, 1), (1, 50), (2, 5_000), (3, 100_000)] {
             told(&mut promises, 0, last, 1.0, BASIS, second);
             assert!(promises.outlook().points().len() <= MAX_POINTS);
             let (wait, _) = likely(&promises, last, second);
             assert!(wait.abs_diff(last.into()) <= 3, "{last}: {wait}");
         }
-        told(&mut promises, 999_000, 1_000_000, 1.0, BASIS, 4);
-        assert_eq!(likely(&promises, 999_500, 4).0, 500);
-        told(&mut promises, 1_000_000, 1_000_000, 1.0, BASIS, 5);
-        told(&mut promises, 1_000_000, 1_000_010, 1.0, BASIS, 6);
-        assert_eq!(likely(&promises, 1_000_007, 6).0, 7, "and begins anew");
+        told(&mut promises, 99_000, 100_000, 1.0, BASIS, 4);
+        assert_eq!(likely(&promises, 99_500, 4).0, 500);
+        told(&mut promises, 100_000, 100_000, 1.0, BASIS, 5);
+        told(&mut promises, 100_000, 100_010, 1.0, BASIS, 6);
+        assert_eq!(likely(&promises, 100_007, 6).0, 7, "and begins anew");
+    }
+
+    #[test]
+    fn a_gap_of_a_million_numbers_is_nobody() {
+        let numbers = (1..=40).chain(1_000_001..=1_000_040);
+        let board = Board::new(numbers.map(Number).collect());
+        let span = Span {
+            board: &board,
+            front: Number(0),
+        };
+        let fresh = |number| {
+            let seconds = Duration::from_secs(board.ahead(number).into());
+            Some(Interval {
+                low: seconds,
+                likely: seconds,
+                high: seconds,
+            })
+        };
+        let mut promises = Promises::default();
+        promises.update(span, fresh, BASIS, at(0));
+        for (number, seconds) in [(30, 29), (40, 39), (1_000_001, 40), (1_000_040, 79)] {
+            let (wait, _) = likely(&promises, number, 0);
+            assert!(wait.abs_diff(seconds) <= 2, "{number}: {wait}");
+        }
     }
 
     #[test]
