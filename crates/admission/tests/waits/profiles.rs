@@ -171,7 +171,8 @@ pub fn known() -> Vec<Profile> {
         )
         .expecting(Expected::GoalAtSameRate),
         Profile::set("lanes 3:1", CALM, &[(0, 600.0)])
-            .with_lanes(vec![(3, crowd(600, USUAL)), (1, crowd(1_400, USUAL))]),
+            .with_lanes(vec![(3, crowd(600, USUAL)), (1, crowd(1_400, USUAL))])
+            .expecting(Expected::GoalAtSameRate),
         Profile::law("law, capacity halves", "halves", 1, crowd(4_000, USUAL)),
         Profile::law("law, drift", "drift", 1, crowd(4_000, PHONES)),
         Profile::law("law, cold start", "cold-50", 1, crowd(4_000, USUAL)),
