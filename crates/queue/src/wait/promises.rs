@@ -194,7 +194,7 @@ impl Promises {
     /// Lets every second one go, but not the last.
     fn thin(&mut self) {
         while self.knots.len() > MAX_KNOTS {
-            let mut keep = self.knots.len() % 2 == 0;
+            let mut keep = self.knots.len().is_multiple_of(2);
             self.knots.retain(|_| {
                 keep = !keep;
                 keep
