@@ -7,6 +7,7 @@ mod capacity;
 mod ceilings;
 mod empty;
 mod fans;
+mod keys;
 mod pg;
 mod plain;
 mod processes;

@@ -9,12 +9,13 @@ use futures::stream::{self, StreamExt as _};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use redis::cmd;
-use usher_base::redis::{Redis, keys};
+use usher_base::redis::Redis;
 use usher_base::{EventId, FanId, Lane};
 use usher_queue::{JoinError, JoinOrder, Line, Room};
 
 use super::Scale;
 use super::streams::{self, open_streams};
+use crate::keys;
 use crate::processes::Helper;
 use crate::redis_stats::RedisStats;
 use crate::stack::Stack;
@@ -125,7 +126,7 @@ async fn join(line: Line, event: EventId, who: u32) -> anyhow::Result<()> {
 /// What some fans heard last, against the sorted set.
 async fn sample(fans: &mut [Helper], redis: &Redis, event: EventId) -> anyhow::Result<Row> {
     let each = SAMPLE / fans.len();
-    let key = keys::of_event(event, "line:main");
+    let key = keys::line(event);
     let (mut asked, mut exact) = (0_u32, 0_u32);
     for streamer in fans {
         for heard in places(streamer, each).await? {

@@ -22,7 +22,7 @@ use usher_rehearsal::http::pool::Pool;
 use usher_rehearsal::http::request::Request;
 use usher_rehearsal::load::{Load, Measured, Pace, Traffic, load};
 
-use self::ramp::{Ramp, is_borne};
+use self::ramp::{Ramp, has_queued, is_borne};
 use self::traffic::{Path, Sessions};
 use crate::config::Config;
 use crate::postgres;
@@ -150,7 +150,12 @@ async fn climb<T: Traffic>(
             duration: Duration::from_secs(arguments.step_seconds),
             pace: Pace::Open { per_second: rate },
         };
-        let seen = judged(rate, &load(&step, Arc::clone(&traffic)).await, target_ms)?;
+        let mut seen = judged(rate, &load(&step, Arc::clone(&traffic)).await, target_ms)?;
+        let quietest = steps
+            .iter()
+            .map(|step| step.p50_ms)
+            .fold(f64::INFINITY, f64::min);
+        seen.is_good &= !has_queued(seen.p50_ms, quietest, target_ms);
         eprintln!("{}", progress(&seen));
         ramp.take(rate, seen.is_good);
         steps.push(seen);

@@ -7,6 +7,10 @@ const RISE: f64 = 1.5;
 const HALVINGS: u32 = 3;
 /// Share refused that a good step may have.
 const REFUSED_MAX: f64 = 0.01;
+/// A median above so many times the quietest one, and above that share of the target,
+/// is of a queue.
+const QUEUED_TIMES: f64 = 3.0;
+const QUEUED_SHARE: f64 = 0.125;
 /// A step that served less of what was asked was held up somewhere.
 const SERVED_MIN: f64 = 0.95;
 
@@ -62,6 +66,12 @@ pub fn is_borne(asked: f64, served: f64, refused_share: f64, p99_ms: f64, target
     refused_share <= REFUSED_MAX && served >= SERVED_MIN * asked && p99_ms <= target_ms
 }
 
+/// Whether requests waited for each other: in a short step a queue that grows is not
+/// slow yet, but its median stands out from that of the quietest step.
+pub fn has_queued(p50_ms: f64, quietest_p50_ms: f64, target_ms: f64) -> bool {
+    p50_ms > QUEUED_TIMES * quietest_p50_ms && p50_ms > QUEUED_SHARE * target_ms
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +112,13 @@ mod tests {
         assert!(!is_borne(100.0, 99.0, 0.0, 601.0, 600.0));
         assert!(!is_borne(100.0, 99.0, 0.02, 200.0, 600.0));
         assert!(!is_borne(100.0, 80.0, 0.0, 200.0, 600.0));
+    }
+
+    #[test]
+    fn a_queue_is_seen_in_the_median_and_noise_is_none() {
+        assert!(has_queued(160.0, 20.0, 600.0));
+        assert!(!has_queued(50.0, 20.0, 600.0));
+        // Four times nearly nothing is nearly nothing.
+        assert!(!has_queued(8.0, 2.0, 600.0));
     }
 }
