@@ -29,8 +29,6 @@ fn patience() -> Patience {
         first_pause: Duration::from_millis(20),
         longest_pause: Duration::from_millis(100),
         max_attempts: 1_000,
-        answer_within: Duration::from_millis(500),
-        lease: Duration::from_secs(2),
         ..Patience::default()
     }
 }
@@ -131,7 +129,12 @@ async fn an_endpoint_hears_in_order_what_it_wants_and_can_tell_who_speaks() {
 
 #[tokio::test]
 async fn one_that_hangs_or_fails_delays_no_other_and_hears_all_once_it_recovers() {
-    let teller = Teller::local().await;
+    let patience = Patience {
+        answer_within: Duration::from_millis(500),
+        lease: Duration::from_secs(2),
+        ..patience()
+    };
+    let teller = Teller::start(patience, Targets { private: true }).await;
     let hangs = Receiver::open(Manner::Hang).await;
     let fails = Receiver::open(Manner::Fail).await;
     let takes = Receiver::open(Manner::Take).await;

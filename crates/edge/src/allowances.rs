@@ -73,42 +73,43 @@ impl FanLimits {
         Self { redis }
     }
 
-    /// Takes one turn, or says when to come back.
-    pub async fn check(&self, event: EventId, fan: FanId, doing: Doing) -> Result<(), ApiError> {
-        let key = keys::allowance(event, doing.key(), fan);
-        let wait = self.take(key, doing.per_minute(), MINUTE).await;
-        wait.map_or(Ok(()), |wait| Err(too_many_of_one(doing, wait)))
-    }
-
-    /// The same for all fans together, where the event has such a limit.
-    pub async fn check_all(
+    /// Takes a turn of the fan's and, where the event has such a limit, one of all
+    /// fans': both or none. Or says when to come back. What cannot be counted is let
+    /// through: without Redis there is nothing to be had anyway.
+    pub async fn check(
         &self,
         event: EventId,
+        fan: FanId,
         doing: Doing,
-        per_second: Option<u32>,
+        of_all_per_second: Option<u32>,
     ) -> Result<(), ApiError> {
-        let Some(per_second) = per_second else {
-            return Ok(());
-        };
-        let key = keys::allowance_of_all(event, doing.key());
-        let wait = self.take(key, per_second, SECOND).await;
-        wait.map_or(Ok(()), |wait| Err(too_many_of_all(doing, per_second, wait)))
-    }
-
-    /// How long to wait for a turn, if none is free. What cannot be counted is
-    /// let through: without Redis there is nothing to be had anyway.
-    async fn take(&self, key: String, turns: u32, window: Duration) -> Option<Duration> {
-        let call = self.redis.script(&ALLOW).key(key).arg(turns);
-        let window_ms = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
-        match call.arg(window_ms).run::<u64>().await {
-            Ok(0) => None,
-            Ok(wait_ms) => Some(Duration::from_millis(wait_ms)),
+        let call = self.redis.script(&ALLOW);
+        let mut call = call.key(keys::allowance(event, doing.key(), fan));
+        if of_all_per_second.is_some() {
+            call = call.key(keys::allowance_of_all(event, doing.key()));
+        }
+        call = call.arg(doing.per_minute()).arg(millis(MINUTE));
+        if let Some(per_second) = of_all_per_second {
+            call = call.arg(per_second).arg(millis(SECOND));
+        }
+        let (refused, wait_ms): (u32, u64) = match call.run().await {
+            Ok(answer) => answer,
             Err(error) => {
                 tracing::debug!(%error, "an allowance cannot be counted at the moment");
-                None
+                return Ok(());
             }
+        };
+        let wait = Duration::from_millis(wait_ms);
+        match (refused, of_all_per_second) {
+            (0, _) => Ok(()),
+            (2, Some(per_second)) => Err(too_many_of_all(doing, per_second, wait)),
+            _ => Err(too_many_of_one(doing, wait)),
         }
     }
+}
+
+fn millis(window: Duration) -> u64 {
+    u64::try_from(window.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn too_many_of_one(doing: Doing, wait: Duration) -> ApiError {
@@ -141,6 +142,10 @@ mod tests {
 
     use super::*;
 
+    fn fan(number: usize) -> FanId {
+        FanId::from_bytes((number as u128).to_be_bytes())
+    }
+
     #[tokio::test]
     async fn an_event_is_limited_alike_on_all_nodes_and_says_when_to_come_back() {
         let server = Sandbox::redis_only().await.unwrap();
@@ -154,7 +159,10 @@ mod tests {
         let mut taken = 0;
         let refused = loop {
             let node = &nodes[taken % 2];
-            match node.check_all(event, Doing::Reserve, Some(20)).await {
+            match node
+                .check(event, fan(taken), Doing::Reserve, Some(20))
+                .await
+            {
                 Ok(()) => taken += 1,
                 Err(refused) => break refused.into_response(),
             }
@@ -167,13 +175,49 @@ mod tests {
         );
         assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(refused.headers()["retry-after"], "1");
-        let commits = nodes[0].check_all(event, Doing::Commit, Some(20)).await;
+        let node = &nodes[0];
+        let commits = node.check(event, fan(0), Doing::Commit, Some(20)).await;
         assert!(commits.is_ok(), "payments are counted apart");
+        let unlimited = node.check(event, fan(0), Doing::Reserve, None).await;
+        assert!(unlimited.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_for_all_fans_sake_keeps_the_own_turns() {
+        let server = Sandbox::redis_only().await.unwrap();
+        let redis = Redis::new(&server.url(), SCRIPTS, TimeSource::Server).unwrap();
+        redis.load_scripts(Epoch(1)).await.unwrap();
+        let limits = FanLimits::new(redis);
+        let event = EventId::new(Timestamp::from_millis(1_000));
+        let mut taken = 0;
+        // One a second for all: nearly every try is refused, many more than a fan's five.
+        for _ in 0..50 {
+            let allowed = limits.check(event, fan(1), Doing::Commit, Some(1)).await;
+            taken += u32::from(allowed.is_ok());
+        }
+        assert!(taken < Doing::Commit.per_minute(), "{taken}");
+        let own = limits.check(event, fan(1), Doing::Commit, None).await;
+        assert!(own.is_ok(), "the fan has turns left");
+    }
+
+    #[tokio::test]
+    async fn a_limit_whose_turns_are_shorter_than_a_millisecond_is_one_too() {
+        const PER_SECOND: u32 = 3_000;
+        let server = Sandbox::redis_only().await.unwrap();
+        let redis = Redis::new(&server.url(), SCRIPTS, TimeSource::Server).unwrap();
+        redis.load_scripts(Epoch(1)).await.unwrap();
+        let limits = FanLimits::new(redis);
+        let event = EventId::new(Timestamp::from_millis(1_000));
+        let started = std::time::Instant::now();
+        let asked = (0..3 * PER_SECOND as usize)
+            .map(|who| limits.check(event, fan(who), Doing::Reserve, Some(PER_SECOND)));
+        let answers = futures::future::join_all(asked).await;
+        let since = started.elapsed().as_secs_f64();
+        let taken = answers.iter().filter(|answer| answer.is_ok()).count();
+        let most = f64::from(PER_SECOND) * (1.0 + since) + 1.0;
         assert!(
-            nodes[0]
-                .check_all(event, Doing::Reserve, None)
-                .await
-                .is_ok()
+            taken >= PER_SECOND as usize && taken as f64 <= most,
+            "{taken} in {since} s"
         );
     }
 
@@ -189,11 +233,14 @@ mod tests {
         let (fan, other) = (FanId::from_bytes([1; 16]), FanId::from_bytes([2; 16]));
         for n in 0..Doing::Commit.per_minute() {
             let limits = if n % 2 == 0 { &a } else { &b };
-            assert!(limits.check(event, fan, Doing::Commit).await.is_ok(), "{n}");
+            assert!(
+                limits.check(event, fan, Doing::Commit, None).await.is_ok(),
+                "{n}"
+            );
         }
-        let refused = b.check(event, fan, Doing::Commit).await.unwrap_err();
+        let refused = b.check(event, fan, Doing::Commit, None).await.unwrap_err();
         assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
-        assert!(a.check(event, other, Doing::Commit).await.is_ok());
-        assert!(a.check(event, fan, Doing::Reserve).await.is_ok());
+        assert!(a.check(event, other, Doing::Commit, None).await.is_ok());
+        assert!(a.check(event, fan, Doing::Reserve, None).await.is_ok());
     }
 }

@@ -17,21 +17,36 @@ impl Edge {
     /// The order of this number, if the request shows that it is theirs.
     pub async fn own_order(&self, headers: &HeaderMap, number: &str) -> ApiResult<Order> {
         let number = order_number(number)?;
-        let browser = cookies::browser(headers, &self.keys);
-        match (self.order_claims(headers, &number), browser) {
+        let shown = self.order_claims(headers, &number);
+        let found = self.find_order(&number).await?;
+        match shown {
             // A commit that is still on its way has no row yet: it is not known, not absent.
-            (Ok(_), _) => {
-                let found = self.find_order(&number).await?;
-                found.ok_or_else(|| ApiError::not_found("order"))
-            }
-            (Err(refusal), None) => Err(refusal),
-            (Err(refusal), Some(browser)) => {
-                let found = self.find_order(&number).await?;
-                let theirs =
-                    found.filter(|order| fan_of_browser(order.event, browser) == order.fan);
-                theirs.ok_or(refusal)
+            Ok(_) => found.ok_or_else(|| ApiError::not_found("order")),
+            Err(refusal) => {
+                let is_theirs =
+                    |order: &Order| self.fans_here(headers, order.event).contains(&order.fan);
+                found.filter(is_theirs).ok_or(refusal)
             }
         }
+    }
+
+    /// Whether the request shows anybody of whom orders could be.
+    pub fn is_somebody(&self, headers: &HeaderMap) -> bool {
+        let events = self.catalog.all();
+        cookies::browser(headers, &self.keys).is_some()
+            || events
+                .iter()
+                .any(|known| !self.fans_here(headers, known.event.id).is_empty())
+    }
+
+    /// Whom the request shows to be in an event: its browser, and whom the shop vouched for.
+    fn fans_here(&self, headers: &HeaderMap, event: EventId) -> Vec<FanId> {
+        let browser = cookies::browser(headers, &self.keys);
+        let browser = browser.map(|browser| fan_of_browser(event, browser));
+        let name = cookies::subject(event);
+        let vouched = cookies::read(headers, &name)
+            .and_then(|sealed| self.keys.open_cookie(&name, sealed)?.parse().ok());
+        browser.into_iter().chain(vouched).collect()
     }
 
     async fn find_order(&self, number: &OrderNumber) -> ApiResult<Option<Order>> {
@@ -65,8 +80,8 @@ impl Edge {
         (token, cookie)
     }
 
-    /// The newest orders of who asks: of one event by its access token, else of
-    /// all events by the browser, which is another fan in each.
+    /// The newest orders of who asks: of one event by its access token, else of all
+    /// events by the browser, which is another fan in each, and by the shop's word.
     pub async fn own_orders(
         &self,
         headers: &HeaderMap,
@@ -75,12 +90,16 @@ impl Edge {
         let fans = match event {
             Some(event) => vec![self.access_of(&*self.live_event(event)?, headers)?.sub],
             None => {
-                let browser = cookies::browser(headers, &self.keys).ok_or_else(access_required)?;
                 let events = self.catalog.all();
-                let fan = |event| fan_of_browser(event, browser);
-                events.iter().map(|known| fan(known.event.id)).collect()
+                let fans = events
+                    .iter()
+                    .flat_map(|known| self.fans_here(headers, known.event.id));
+                fans.collect::<Vec<_>>()
             }
         };
+        if event.is_none() && !self.is_somebody(headers) {
+            return Err(access_required());
+        }
         let found = self.desk()?.orders.of_fans(&fans).await;
         found.map_err(orders_unavailable)
     }

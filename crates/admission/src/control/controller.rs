@@ -86,7 +86,9 @@ impl Controller {
     /// Begins anew from this capacity, unless it began from it: a calibration is the operator's word, and what was
     /// grown or cut before it says less.
     pub fn calibrate(&mut self, start_requests_per_s: f64) {
-        if self.tuning.start_requests_per_s == start_requests_per_s {
+        // What was kept as JSON may come back a last bit different.
+        let began = self.tuning.start_requests_per_s;
+        if (began - start_requests_per_s).abs() <= 1e-9 * began {
             return;
         }
         self.tuning.start_requests_per_s = start_requests_per_s;

@@ -7,12 +7,13 @@ use uuid::Uuid;
 
 use crate::signals::PrometheusQueries;
 
-/// More backends than that are not asked about.
+/// The newest open events are asked about, so many at most.
 const MAX_EVENTS: i64 = 50;
 
 pub(crate) async fn all(pool: &PgPool) -> Result<Vec<(EventId, PrometheusQueries)>, sqlx::Error> {
     let rows: Vec<(Uuid, Json<PrometheusQueries>)> = sqlx::query_as(
-        "SELECT event_id, queries FROM admission_prometheus ORDER BY event_id LIMIT $1",
+        "SELECT event_id, queries FROM admission_prometheus JOIN lines USING (event_id)
+         WHERE lines.phase <> 'closed' ORDER BY event_id DESC LIMIT $1",
     )
     .bind(MAX_EVENTS)
     .fetch_all(pool)

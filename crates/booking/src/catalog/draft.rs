@@ -12,9 +12,9 @@ use crate::holds::HoldRules;
 use crate::inventory::{MAX_TICKETS_PER_ORDER, MAX_TIERS_PER_EVENT, SeatIndex};
 use crate::layout::{ImportError, Layout, import_value};
 
-/// Keeps sums of an order far from overflow.
 /// What an event may be limited to; more is no limit.
 const MAX_PER_SECOND: u32 = 100_000;
+/// Keeps sums of an order far from overflow.
 const MAX_PRICE_MINOR_UNITS: i64 = 10_000_000_000;
 const MAX_TEXT_CHARS: usize = 5_000;
 const MAX_NAME_CHARS: usize = 120;

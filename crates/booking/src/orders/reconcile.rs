@@ -67,7 +67,8 @@ impl Orders {
     }
 
     async fn try_to_finish(&self, order: &Order) -> Result<(), sqlx::Error> {
-        if order.state != OrderState::Pending && !order.synced {
+        let was_told = order.state != OrderState::Pending && !order.synced;
+        if was_told {
             self.tell(order).await;
         }
         let driven = self.drive(order).await?;
@@ -78,7 +79,10 @@ impl Orders {
             return Ok(());
         }
         if !now.synced {
-            self.tell(&now).await;
+            // The note that it was told comes a little later.
+            if !was_told || now.state != order.state {
+                self.tell(&now).await;
+            }
         } else if matches!(driven, Driven::Done | Driven::Refunded) {
             sync::rest(&self.pool, now.id, now.state).await?;
         }

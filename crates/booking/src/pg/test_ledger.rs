@@ -140,16 +140,18 @@ async fn insert(pool: &PgPool, batch: &[Opening]) -> Result<Book, sqlx::Error> {
 
 async fn update(pool: &PgPool, batch: &[Advance]) -> Result<Book, sqlx::Error> {
     let moved = sqlx::query_as(
-        "UPDATE test_payments AS p SET state = x.wanted
-         FROM unnest($1::uuid[], $2::text[]) AS x (id, wanted),
+        "WITH p AS (SELECT order_id, state, ripe_at FROM test_payments
+            WHERE order_id = ANY($1) ORDER BY order_id FOR UPDATE)
+         UPDATE test_payments AS t SET state = x.wanted
+         FROM p, unnest($1::uuid[], $2::text[]) AS x (id, wanted),
             (VALUES ('requires_action', 'authorised'), ('authorised', 'captured'),
                 ('processing', 'voided'), ('requires_action', 'voided'),
                 ('authorised', 'voided'), ('declined', 'voided'), ('captured', 'refunded')
             ) AS way (origin, target)
-         WHERE p.order_id = x.id AND way.target = x.wanted AND way.origin =
+         WHERE t.order_id = p.order_id AND p.order_id = x.id AND way.target = x.wanted AND way.origin =
             CASE WHEN p.state = 'processing' AND p.ripe_at <= now() THEN 'authorised'
                 ELSE p.state END
-         RETURNING p.order_id, p.state",
+         RETURNING t.order_id, t.state",
     )
     .bind(batch.iter().map(|a| a.order.uuid()).collect::<Vec<_>>())
     .bind(batch.iter().map(|a| a.to).collect::<Vec<_>>())

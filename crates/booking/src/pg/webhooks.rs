@@ -63,6 +63,11 @@ impl Endpoints {
         let id = Uuid::new_v4();
         let kinds = new.kinds.names();
         let mut tx = self.pool.begin().await?;
+        // Two at once are counted one after the other.
+        sqlx::query("SELECT FROM events WHERE id = $1 FOR UPDATE")
+            .bind(new.event.uuid())
+            .execute(&mut *tx)
+            .await?;
         let inserted = sqlx::query(
             "INSERT INTO webhook_endpoints (id, event_id, url, kinds, secret, created_by)
              SELECT $1, $2, $3, $4, $5, $6

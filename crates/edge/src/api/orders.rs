@@ -142,12 +142,9 @@ pub async fn commit(
 ) -> ApiResult<Response> {
     form.validate()?;
     let own = edge.own_hold(&headers, id).await?;
-    edge.fan_limits
-        .check(own.live.id, own.access.sub, Doing::Commit)
-        .await?;
     let limit = own.on_sale.event.rules.commits_per_second;
     edge.fan_limits
-        .check_all(own.live.id, Doing::Commit, limit)
+        .check(own.live.id, own.access.sub, Doing::Commit, limit)
         .await?;
     let request = CommitRequest {
         event: own.live.id,

@@ -120,13 +120,10 @@ pub async fn create(
         Ok(access) => access,
         Err(refusal) => return Err(in_queue(&edge, &live, &headers).await.unwrap_or(refusal)),
     };
-    edge.fan_limits
-        .check(event, access.sub, Doing::Reserve)
-        .await?;
     let on_sale = edge.on_sale(event)?;
     let limit = on_sale.event.rules.reservations_per_second;
     edge.fan_limits
-        .check_all(event, Doing::Reserve, limit)
+        .check(event, access.sub, Doing::Reserve, limit)
         .await?;
     let hold = hold(&edge, &on_sale, &access, form).await?;
     metrics::counter!("usher_holds_total", "event" => event.to_string()).increment(1);
@@ -280,7 +277,7 @@ pub async fn show(
 ) -> ApiResult<Json<ReservationAnswer>> {
     let own = edge.own_hold(&headers, id).await?;
     edge.fan_limits
-        .check(own.live.id, own.access.sub, Doing::Browse)
+        .check(own.live.id, own.access.sub, Doing::Browse, None)
         .await?;
     Ok(Json(describe(&own.on_sale, &own.hold)))
 }

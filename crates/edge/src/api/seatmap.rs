@@ -61,7 +61,9 @@ async fn look(edge: &Edge, live: &LiveEvent, headers: &HeaderMap) -> ApiResult<(
     match edge.access_of(live, headers) {
         Ok(access) => {
             let fan_limits = &edge.fan_limits;
-            fan_limits.check(live.id, access.sub, Doing::Browse).await
+            fan_limits
+                .check(live.id, access.sub, Doing::Browse, None)
+                .await
         }
         Err(_) => Ok(()),
     }

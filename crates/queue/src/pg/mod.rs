@@ -52,6 +52,8 @@ pub enum StoreError {
     NoLine,
     #[error("the lane has used up all numbers it can have")]
     NumbersUsedUp,
+    #[error("a lane has no commitment for its draw yet; repeat it in a moment")]
+    Unbound,
     #[error(transparent)]
     Phase(#[from] PhaseRefused),
     #[error(transparent)]

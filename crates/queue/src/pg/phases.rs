@@ -91,6 +91,9 @@ impl Store {
             .fetch_optional(&mut *transaction)
             .await?;
         let revision = next_revision(row.as_ref(), to)?;
+        if to == Phase::Gathering && has_unbound_lane(&mut transaction, event).await? {
+            return Err(StoreError::Unbound);
+        }
         sqlx::query("UPDATE lines SET phase = $2, revision = $3 WHERE event_id = $1")
             .bind(event.uuid())
             .bind(to.as_str())
@@ -100,6 +103,20 @@ impl Store {
         transaction.commit().await?;
         Ok(revision)
     }
+}
+
+/// A lane may have been added since the commitments were made.
+async fn has_unbound_lane(
+    tx: &mut sqlx::PgConnection,
+    event: EventId,
+) -> Result<bool, sqlx::Error> {
+    let unbound = "SELECT EXISTS (SELECT 1 FROM lines JOIN lanes USING (event_id)
+        LEFT JOIN draws USING (event_id, lane)
+        WHERE event_id = $1 AND lines.ordering = 'lottery' AND draws.lane IS NULL)";
+    sqlx::query_scalar(unbound)
+        .bind(event.uuid())
+        .fetch_one(tx)
+        .await
 }
 
 fn next_revision(row: Option<&PgRow>, to: Phase) -> Result<u64, StoreError> {

@@ -45,6 +45,24 @@ impl Store {
         self.line(event).await
     }
 
+    /// Only the message, so that a change of the setup at the same time stays.
+    pub async fn put_message(
+        &self,
+        event: EventId,
+        message: Option<&str>,
+    ) -> Result<LineRow, StoreError> {
+        let query = "UPDATE lines SET message = $2, revision = revision + 1 WHERE event_id = $1";
+        let done = sqlx::query(query)
+            .bind(event.uuid())
+            .bind(message)
+            .execute(&self.pool)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::NoLine);
+        }
+        self.line(event).await
+    }
+
     /// A new lane gives numbers at once, not only when the leader looks at it next.
     async fn lease_first_blocks(
         &self,

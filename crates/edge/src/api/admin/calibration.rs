@@ -9,6 +9,7 @@ use usher_admission::Calibration;
 use usher_base::EventId;
 
 use crate::api::openapi::Refusal;
+use crate::desk::database_unavailable;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -29,7 +30,7 @@ pub async fn show(
     Path(event): Path<EventId>,
 ) -> ApiResult<Json<Calibration>> {
     let known = edge.desk()?.calibrations.get(event).await;
-    let known = known.map_err(ApiError::internal)?;
+    let known = known.map_err(database_unavailable)?;
     known.map(Json).ok_or_else(|| {
         let message = "This event was not calibrated: run `usher calibrate` before the sale, \
                        or let auto find out by itself.";

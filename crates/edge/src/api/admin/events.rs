@@ -214,6 +214,10 @@ pub async fn change(
     let events = &edge.desk()?.events;
     if let Some(line) = form.line {
         events.set_up(event, line).await.map_err(refusal)?;
+        // It stands, also if the rest is refused.
+        let what = details["line"].clone();
+        edge.note(&operator, "line_changed", event.to_string(), what)
+            .await;
     }
     let changed = events.change(event, patch).await.map_err(refusal)?;
     edge.note(&operator, "event_changed", event.to_string(), details)

@@ -94,13 +94,9 @@ pub async fn change_message(
         ));
     }
     let lines = &edge.desk()?.lines;
-    let mut row = lines.line(event).await.map_err(refusal)?;
-    row.settings.message.clone_from(&message);
-    lines
-        .put_settings(event, &row.settings, &row.schedule)
-        .await
-        .map_err(refusal)?;
-    edge.line.set_settings(event, &row.settings).await?;
+    let put = lines.put_message(event, message.as_deref()).await;
+    let row = put.map_err(refusal)?;
+    lines.mirror(&edge.line, &row).await.map_err(refusal)?;
     // A lost hint costs the fans a tick.
     let kind = HintKind::Changed;
     let _ = edge.redis.hint(Hint { event, kind }).await;
@@ -172,6 +168,9 @@ pub fn refusal(error: StoreError) -> ApiError {
         StoreError::Phase(refused) => {
             let message = format!("{refused}.");
             ApiError::new(StatusCode::CONFLICT, "phase_refused", message)
+        }
+        StoreError::Unbound => {
+            ApiError::new(StatusCode::CONFLICT, "draw_unbound", sentence(&error))
         }
         StoreError::Setup(refused) if refused.is_invalid() => ApiError::invalid(sentence(&refused)),
         StoreError::Setup(refused) => {

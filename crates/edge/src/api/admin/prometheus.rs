@@ -13,6 +13,7 @@ use usher_base::EventId;
 
 use crate::api::openapi::Refusal;
 use crate::body::JsonBody;
+use crate::desk::database_unavailable;
 use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
@@ -40,7 +41,7 @@ pub async fn show(
     Path(event): Path<EventId>,
 ) -> ApiResult<Json<PrometheusQueries>> {
     let known = sources(&edge)?.get(event).await;
-    let known = known.map_err(ApiError::internal)?;
+    let known = known.map_err(database_unavailable)?;
     known.map(Json).ok_or_else(|| {
         let message = "No queries are set for this event: its own booking nodes tell how it is.";
         ApiError::new(StatusCode::NOT_FOUND, "no_queries", message)
@@ -68,7 +69,7 @@ pub async fn change(
     let valid = queries.validate();
     valid.map_err(|error| ApiError::invalid(error.to_string()))?;
     let put = sources(&edge)?.put(event, &queries, &operator.name).await;
-    put.map_err(ApiError::internal)?;
+    put.map_err(database_unavailable)?;
     let (what, details) = ("prometheus_changed", json!(queries));
     edge.note(&operator, what, event.to_string(), details).await;
     Ok(StatusCode::NO_CONTENT)
@@ -90,7 +91,7 @@ pub async fn remove(
     Path(event): Path<EventId>,
 ) -> ApiResult<StatusCode> {
     let removed = sources(&edge)?.remove(event).await;
-    removed.map_err(ApiError::internal)?;
+    removed.map_err(database_unavailable)?;
     let what = "prometheus_removed";
     edge.note(&operator, what, event.to_string(), json!({}))
         .await;

@@ -2,7 +2,17 @@
 // change that a cheating operator would make.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { fromHex, type InclusionProof, type SignedRoot, sha256, toHex } from '../lib/draw.ts';
+import {
+  type Entropy,
+  fromHex,
+  type InclusionProof,
+  orderKey,
+  type Receipt,
+  randomnessOf,
+  type SignedRoot,
+  sha256,
+  toHex,
+} from '../lib/draw.ts';
 import { checkInclusion, checkNumber, checkReceipt, checkRoot, type Published } from './judge.ts';
 
 const record = readFileSync(
@@ -10,7 +20,11 @@ const record = readFileSync(
   'utf8',
 );
 const lines = record.trimEnd().split('\n');
-const header = JSON.parse(lines[0] ?? '') as SignedRoot & { seed: string };
+const header = JSON.parse(lines[0] ?? '') as SignedRoot & {
+  seed: string;
+  secret: string;
+  entropy: Entropy;
+};
 const fans = lines.slice(1).map((line) => line.split(' ')[1] ?? '');
 
 const base64Url = (hex: string): string =>
@@ -31,6 +45,18 @@ function published(changes: Partial<Published> = {}): Published {
     record_url: 'https://tickets.example/record',
     ...changes,
   };
+}
+
+function receiptOf(fan: string): Receipt {
+  const statement = {
+    event: header.event,
+    lane: 'main',
+    fan,
+    provisional_index: 3,
+    commitment: header.commitment,
+    received_at: '2027-05-14T19:30:00.25Z',
+  };
+  return { statement, kid: 'own', signature: '' };
 }
 
 /** As the server proves it: the neighbours from the leaf to the root. */
@@ -67,16 +93,20 @@ describe('the published record', () => {
 
   it('proves each fan in the list and nobody else', async () => {
     for (const fan of fans) {
-      expect((await checkInclusion(fan, await proofOf(fan), header)).passed).toBe(true);
+      expect((await checkInclusion(fan, await proofOf(fan), header, null)).passed).toBe(true);
     }
     const [first = '', second = ''] = fans;
-    expect((await checkInclusion(first, await proofOf(second), header)).passed).toBe(false);
+    expect((await checkInclusion(first, await proofOf(second), header, null)).passed).toBe(false);
     const cut = await proofOf(first);
     cut.path.pop();
-    expect((await checkInclusion(first, cut, header)).passed).toBe(false);
+    expect((await checkInclusion(first, cut, header, null)).passed).toBe(false);
     const larger = { ...(await proofOf(first)), size: header.fans + 1 };
-    expect((await checkInclusion(first, larger, header)).passed).toBe(false);
-    expect((await checkInclusion(first, null, header)).passed).toBe(false);
+    expect((await checkInclusion(first, larger, header, null)).passed).toBe(false);
+    const latecomer = await checkInclusion(first, null, header, null);
+    expect(latecomer.passed).toBeNull();
+    const receipt = receiptOf(first);
+    expect((await checkInclusion(first, null, header, receipt)).passed).toBe(false);
+    expect((await checkInclusion(second, null, header, receipt)).passed).toBeNull();
   });
 
   it('gives each fan the number that follows from the randomness', async () => {
@@ -90,6 +120,21 @@ describe('the published record', () => {
     const otherSeed = record.replace(header.seed, '00'.repeat(32));
     expect((await checkNumber(otherSeed, first, 1, published())).passed).toBe(false);
   });
+
+  it('is not believed with a secret that was chosen when the randomness was known', async () => {
+    const chosen = { ...header, secret: '77'.repeat(32) };
+    const randomness = await randomnessOf(header.entropy);
+    const seed = await sha256(fromHex(chosen.secret), fromHex(chosen.root), randomness);
+    chosen.seed = toHex(seed);
+    const keyed = await Promise.all(
+      fans.map(async (fan) => ({ fan, key: await orderKey(chosen.seed, fan) })),
+    );
+    keyed.sort((one, other) => (one.key < other.key ? -1 : 1));
+    const numbered = keyed.map(({ fan }, at) => `${at + 1} ${fan}`);
+    const forged = [JSON.stringify(chosen), ...numbered].join('\n');
+    const favourite = keyed[0]?.fan ?? '';
+    expect((await checkNumber(forged, favourite, 1, published())).passed).toBe(false);
+  });
 });
 
 describe('a receipt', () => {
@@ -101,24 +146,17 @@ describe('a receipt', () => {
     ])) as CryptoKeyPair;
     const raw = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
     const own = [{ kid: 'own', x: base64Url(toHex(raw)) }];
-    const statement = {
-      event: header.event,
-      lane: 'main',
-      fan: fans[0] ?? '',
-      provisional_index: 3,
-      commitment: header.commitment,
-      received_at: '2027-05-14T19:30:00.25Z',
-    };
+    const { statement } = receiptOf(fans[0] ?? '');
     const { receiptBytes } = await import('../lib/draw.ts');
     const unsigned = { statement, kid: 'own', signature: '' };
     const signature = await crypto.subtle.sign('Ed25519', pair.privateKey, receiptBytes(unsigned));
     const receipt = { ...unsigned, signature: toHex(new Uint8Array(signature)) };
-    expect((await checkReceipt(receipt, published(), own)).passed).toBe(true);
+    expect((await checkReceipt(receipt, null, published(), own)).passed).toBe(true);
     const later = { ...receipt, statement: { ...statement, provisional_index: 4 } };
-    expect((await checkReceipt(later, published(), own)).passed).toBe(false);
+    expect((await checkReceipt(later, null, published(), own)).passed).toBe(false);
     const other = published({ commitment: '00'.repeat(32) });
-    expect((await checkReceipt(receipt, other, own)).passed).toBe(false);
-    expect((await checkReceipt(receipt, published(), keys)).passed).toBeNull();
-    expect((await checkReceipt(null, published(), own)).passed).toBeNull();
+    expect((await checkReceipt(receipt, null, other, own)).passed).toBe(false);
+    expect((await checkReceipt(receipt, null, published(), keys)).passed).toBeNull();
+    expect((await checkReceipt(null, null, published(), own)).passed).toBeNull();
   });
 });

@@ -1,6 +1,8 @@
 // The checks of a draw that one fan's browser can make, each told as a sentence. Pure apart
 // from the browser's cryptography.
 import {
+  type Committed,
+  commitmentOf,
   type Entropy,
   fromBase64Url,
   fromHex,
@@ -45,11 +47,16 @@ function judged(passed: boolean | null, good: string, bad: string): Check {
 
 export async function checkReceipt(
   receipt: Receipt | null,
+  fan: string | null,
   published: Published,
   keys: SigningKey[],
 ): Promise<Check> {
   if (!receipt) {
     const sentence = 'This browser keeps no receipt: it was not here while people gathered.';
+    return { passed: null, sentence };
+  }
+  if (fan !== null && receipt.statement.fan !== fan) {
+    const sentence = 'The receipt that this browser keeps is of another person.';
     return { passed: null, sentence };
   }
   if (receipt.statement.commitment !== published.commitment) {
@@ -88,9 +95,15 @@ export async function checkInclusion(
   fan: string,
   proof: InclusionProof | null,
   root: SignedRoot,
+  receipt: Receipt | null,
 ): Promise<Check> {
+  if (!proof && receipt?.statement.fan !== fan) {
+    const sentence =
+      'You are not in the final list: whoever came after it stands behind those who were drawn.';
+    return { passed: null, sentence };
+  }
   if (!proof) {
-    const sentence = 'The final list does not contain you. If you hold a receipt, it is proof.';
+    const sentence = 'The final list does not contain you. Your receipt is proof.';
     return { passed: false, sentence };
   }
   const isThere = proof.size === root.fans && (await isIncluded(fan, proof, root.root));
@@ -101,9 +114,8 @@ export async function checkInclusion(
   );
 }
 
-interface Header {
+interface Header extends Committed {
   commitment: string;
-  secret: string;
   root: string;
   entropy: Entropy;
   seed: string;
@@ -119,10 +131,14 @@ export async function checkNumber(
   const lines = record.trimEnd().split('\n');
   const header = JSON.parse(lines[0] ?? '{}') as Header;
   const isSame = header.commitment === published.commitment && header.root === published.root?.root;
+  // Another secret, chosen when the randomness was known, could give any order.
+  if (!isSame || (await commitmentOf(header)) !== published.commitment) {
+    return { passed: false, sentence: 'The secret in the record is not the one committed to.' };
+  }
   const randomness = await randomnessOf(header.entropy);
   const seed = toHex(await sha256(fromHex(header.secret), fromHex(header.root), randomness));
-  if (!isSame || seed !== header.seed) {
-    return { passed: false, sentence: 'The record belongs to another list or other randomness.' };
+  if (seed !== header.seed) {
+    return { passed: false, sentence: 'The record belongs to other randomness.' };
   }
   if (lines[place] !== `${place} ${fan}`) {
     return { passed: false, sentence: `The record gives number ${place} to somebody else.` };

@@ -56,7 +56,8 @@ async function checkOwn(path: string, published: Published, own: Own): Promise<v
     tell({ passed: null, sentence: proof.message });
     return;
   }
-  tell(await checkInclusion(own.fan_id, proof.ok ? proof.body.proof : null, root));
+  const receipt = keptReceipt(published.root?.event ?? '');
+  tell(await checkInclusion(own.fan_id, proof.ok ? proof.body.proof : null, root, receipt));
   const isDrawn = own.number !== null && own.number <= root.fans;
   if (isDrawn && published.record_url !== null) offerRecord(published, own, own.number ?? 0);
 }
@@ -76,7 +77,8 @@ async function run(event: string): Promise<void> {
     return;
   }
   ref('fifo').hidden = !published.opened_as_fifo;
-  tell(await checkReceipt(keptReceipt(event), published, keys.body.keys));
+  const receipt = keptReceipt(event);
+  tell(await checkReceipt(receipt, own?.fan_id ?? null, published, keys.body.keys));
   tell(await checkRoot(published, keys.body.keys));
   if (own) await checkOwn(path, published, own);
   else tell({ passed: null, sentence: 'This browser has no place in this line to look for.' });

@@ -19,7 +19,8 @@ export function watchJoins(event: string): void {
 async function join(form: HTMLFormElement, event: string): Promise<void> {
   const path = `/api/v1/events/${encodeURIComponent(event)}/queue/puzzle`;
   const answer = await call<{ puzzle: Puzzle | null }>('GET', path);
-  const puzzle = answer.ok ? answer.body.puzzle : null;
+  if (!answer.ok) return say(answer.message);
+  const { puzzle } = answer.body;
   if (puzzle) {
     if (globalThis.crypto?.subtle === undefined) return say('Open this page over https to join.');
     const number = await solveBeside(puzzle);
@@ -53,10 +54,12 @@ function solveBeside(puzzle: Puzzle): Promise<number | null> {
   });
 }
 
+/** One field, also when the form is sent again. */
 function addField(form: HTMLFormElement, value: string): void {
-  const field = document.createElement('input');
+  const known = form.querySelector<HTMLInputElement>('input[name="puzzle"]');
+  const field = known ?? document.createElement('input');
   Object.assign(field, { type: 'hidden', name: 'puzzle', value });
-  form.append(field);
+  if (!known) form.append(field);
 }
 
 function say(sentence: string): void {

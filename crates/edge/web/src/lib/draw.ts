@@ -146,6 +146,54 @@ export async function orderKey(seed: string, fan: string): Promise<string> {
   return toHex(new Uint8Array(await crypto.subtle.sign('HMAC', key, fromHex(fan))));
 }
 
+export type Rule =
+  | {
+      source: 'drand';
+      chain: {
+        hash: string;
+        public_key: string;
+        scheme: string;
+        genesis_time: number;
+        period_s: number;
+      };
+      min_delay_s: number;
+    }
+  | { source: 'public_value'; description: string; not_before: string };
+
+function ruleBytes(rule: Rule): Bytes {
+  if (rule.source === 'public_value')
+    return join(text('public_value'), text(rule.description), time(rule.not_before));
+  const { chain } = rule;
+  return join(
+    text('drand'),
+    field(fromHex(chain.hash)),
+    field(fromHex(chain.public_key)),
+    text(chain.scheme),
+    number(chain.genesis_time),
+    number(chain.period_s),
+    number(rule.min_delay_s),
+  );
+}
+
+export interface Committed {
+  event: string;
+  lane: string;
+  rule: Rule;
+  secret: string;
+}
+
+/** What was published before anybody gathered, from what was revealed afterwards. */
+export async function commitmentOf({ event, lane, rule, secret }: Committed): Promise<string> {
+  const bytes = join(
+    text('usher-draw-1'),
+    text(event),
+    text(lane),
+    field(ruleBytes(rule)),
+    field(fromHex(secret)),
+  );
+  return toHex(await sha256(bytes));
+}
+
 export type Entropy =
   | { source: 'drand'; beacon: { signature: string } }
   | { source: 'public_value'; value: string };

@@ -1,6 +1,7 @@
 // The queue page: follows the stream, shows the place, and says when it is the fan's turn.
 import '../site/main.ts';
 import './queue.css';
+import { watchJoins } from '../event/join.ts';
 import type { Place } from '../lib/api.ts';
 import { pageClock } from '../lib/clock.ts';
 import { ref } from '../lib/dom.ts';
@@ -80,6 +81,7 @@ function start(page: HTMLElement, first: Place): void {
 }
 
 const page = document.querySelector('main');
+if (page?.dataset.event) watchJoins(page.dataset.event);
 const embedded: unknown = JSON.parse(ref('state').textContent ?? 'null');
 const place = parsePlace(embedded);
 if (page && place) start(page, place);
