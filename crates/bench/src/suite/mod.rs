@@ -11,7 +11,7 @@ mod sales;
 mod sellout;
 mod streams;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -97,7 +97,7 @@ pub async fn run(arguments: RunArguments) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     for benchmark in chosen {
         eprintln!("==> {benchmark:?}, after {} s", began.elapsed().as_secs());
-        rows.extend(one(benchmark, scale).await?);
+        rows.extend(one(benchmark, scale, &arguments.out).await?);
         // After each one, so that a run that is broken off leaves what it had.
         let table = render(&rows);
         std::fs::write(arguments.out.join("results.md"), &table)?;
@@ -114,7 +114,7 @@ pub async fn run(arguments: RunArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn one(benchmark: Benchmark, scale: Scale) -> anyhow::Result<Vec<Row>> {
+async fn one(benchmark: Benchmark, scale: Scale, out: &Path) -> anyhow::Result<Vec<Row>> {
     let rows = match benchmark {
         Benchmark::Joins => joins::run(scale).await,
         Benchmark::Reads => reads::run(scale).await,
@@ -125,7 +125,7 @@ async fn one(benchmark: Benchmark, scale: Scale) -> anyhow::Result<Vec<Row>> {
         Benchmark::Flood => flood::run(scale).await,
         Benchmark::Admission => admission::run(scale).await,
         Benchmark::Rebuild => rebuild::run(scale).await,
-        Benchmark::Sellout => sellout::run(scale).await,
+        Benchmark::Sellout => sellout::run(scale, &out.join("sellout")).await,
     };
     rows.with_context(|| format!("the benchmark {benchmark:?}"))
 }

@@ -25,7 +25,8 @@ const ARRIVE_SECONDS: u32 = 60;
 const LONGEST_SECONDS: u32 = 180;
 const HESITATION_SECONDS: u32 = 2;
 
-pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
+/// Leaves the rehearsal's own report in `out`, to be looked at.
+pub async fn run(scale: Scale, out: &Path) -> anyhow::Result<Vec<Row>> {
     let fans = scale.of(FANS);
     let edges = fans.div_ceil(STREAMS_PER_PROCESS);
     let stack = Stack::start(edges as usize).await?;
@@ -34,9 +35,8 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
         .await?;
     let rate = scale.of(RATE_PER_MINUTE);
     stack.set_rate(event, Some(rate)).await?;
-    let folder = tempfile::tempdir()?;
-    rehearse(&stack, &event.to_string(), fans, folder.path()).await?;
-    let report = std::fs::read(folder.path().join("report.json"))?;
+    rehearse(&stack, &event.to_string(), fans, out).await?;
+    let report = std::fs::read(out.join("report.json"))?;
     let report: Report = serde_json::from_slice(&report)?;
     let twice = pg::seats_sold_twice(&stack.pool, event).await?;
     ensure!(twice == 0, "{twice} seats are sold twice");
