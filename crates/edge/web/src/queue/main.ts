@@ -14,6 +14,8 @@ import { QueueView } from './view.ts';
 
 /** The server speaks at least every 10 s. */
 const SILENCE_MS = 30_000;
+/** When to ask whether the place is still here, after another stream took over. */
+const LOOK_AGAIN_AFTER_MS = [0, 3_000, 10_000];
 /** Answers that mean: this browser has no place in this line. */
 const NOT_IN_LINE = [401, 403, 404, 410];
 
@@ -69,8 +71,9 @@ function start(page: HTMLElement, first: Place): void {
     onLive: (isLive) => view.showAsking(!isLive),
     onReplaced: () => {
       view.showReplaced(true);
-      // The place may have moved to another device for good: then there is nothing to take back.
-      void poll();
+      // The place may have moved to another device for good: then there is nothing to take
+      // back. The server knows it a tick later than the other device does.
+      for (const afterMs of LOOK_AGAIN_AFTER_MS) setTimeout(() => void poll(), afterMs);
     },
     silenceMs: SILENCE_MS,
   });
