@@ -18,11 +18,16 @@ impl Edge {
     pub async fn own_order(&self, headers: &HeaderMap, number: &str) -> ApiResult<Order> {
         let number = order_number(number)?;
         let shown = self.order_claims(headers, &number);
-        let found = self.find_order(&number).await?;
         match shown {
             // A commit that is still on its way has no row yet: it is not known, not absent.
-            Ok(_) => found.ok_or_else(|| ApiError::not_found("order")),
+            Ok(_) => {
+                let found = self.find_order(&number).await?;
+                found.ok_or_else(|| ApiError::not_found("order"))
+            }
+            // Strangers cost no look into Postgres.
+            Err(refusal) if !self.is_somebody(headers) => Err(refusal),
             Err(refusal) => {
+                let found = self.find_order(&number).await?;
                 let is_theirs =
                     |order: &Order| self.fans_here(headers, order.event).contains(&order.fan);
                 found.filter(is_theirs).ok_or(refusal)
@@ -43,9 +48,7 @@ impl Edge {
     fn fans_here(&self, headers: &HeaderMap, event: EventId) -> Vec<FanId> {
         let browser = cookies::browser(headers, &self.keys);
         let browser = browser.map(|browser| fan_of_browser(event, browser));
-        let name = cookies::subject(event);
-        let vouched = cookies::read(headers, &name)
-            .and_then(|sealed| self.keys.open_cookie(&name, sealed)?.parse().ok());
+        let vouched = self.subject_shown(event, headers);
         browser.into_iter().chain(vouched).collect()
     }
 

@@ -35,7 +35,12 @@ impl Edge {
         if live.view().is_none_or(|view| mode(&view) == Identity::Off) {
             return None;
         }
-        let name = cookies::subject(live.id);
+        self.subject_shown(live.id, headers)
+    }
+
+    /// The fan in the cookie that an assertion left, whatever the event asks for now.
+    pub fn subject_shown(&self, event: EventId, headers: &HeaderMap) -> Option<FanId> {
+        let name = cookies::subject(event);
         let sealed = cookies::read(headers, &name)?;
         self.keys.open_cookie(&name, sealed)?.parse().ok()
     }

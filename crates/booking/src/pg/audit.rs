@@ -51,6 +51,23 @@ pub(super) async fn append(tx: &mut PgConnection, entries: &[Entry]) -> Result<(
     .map(drop)
 }
 
+/// Adds what an operator did to `subject`, inside the transaction that does it.
+pub(super) async fn log(
+    tx: &mut PgConnection,
+    by: &str,
+    action: &'static str,
+    subject: impl ToString,
+    details: serde_json::Value,
+) -> Result<(), sqlx::Error> {
+    let entry = Entry {
+        actor: by.to_owned(),
+        action,
+        subject: subject.to_string(),
+        details,
+    };
+    append(tx, &[entry]).await
+}
+
 /// Adds one entry on its own.
 pub async fn write(pool: &PgPool, entry: Entry) -> Result<(), sqlx::Error> {
     append(&mut *pool.acquire().await?, &[entry]).await

@@ -3,11 +3,11 @@
 
 use serde::Serialize;
 use serde_json::json;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::PgPool;
 use usher_base::Timestamp;
 use uuid::Uuid;
 
-use super::audit::{self, Entry};
+use super::audit;
 use super::columns;
 use crate::operators::{OperatorKey, Role};
 
@@ -80,7 +80,7 @@ impl Operators {
             return Err(OperatorError::TooMany);
         }
         let details = json!({ "name": name, "role": role });
-        log(&mut tx, by, "operator_added", key.id, details).await?;
+        audit::log(&mut tx, by, "operator_added", key.id, details).await?;
         Ok(tx.commit().await?)
     }
 
@@ -118,7 +118,7 @@ impl Operators {
         .await?;
         let name = name.ok_or(OperatorError::NotFound)?;
         let details = json!({ "name": name });
-        log(&mut tx, by, "operator_revoked", id, details).await?;
+        audit::log(&mut tx, by, "operator_revoked", id, details).await?;
         Ok(tx.commit().await?)
     }
 
@@ -139,22 +139,6 @@ impl Operators {
         };
         row.map(known).transpose()
     }
-}
-
-async fn log(
-    tx: &mut Transaction<'_, Postgres>,
-    by: &str,
-    action: &'static str,
-    id: Uuid,
-    details: serde_json::Value,
-) -> Result<(), sqlx::Error> {
-    let entry = Entry {
-        actor: by.to_owned(),
-        action,
-        subject: id.to_string(),
-        details,
-    };
-    audit::append(tx, &[entry]).await
 }
 
 fn name_taken(error: sqlx::Error, name: &str) -> OperatorError {

@@ -3,11 +3,11 @@
 
 use serde::Serialize;
 use serde_json::json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use usher_base::{EventId, Timestamp};
 use uuid::Uuid;
 
-use super::audit::{self, Entry};
+use super::audit;
 use super::{columns, deliveries};
 use crate::webhooks::{Kinds, Secret};
 
@@ -86,7 +86,7 @@ impl Endpoints {
             return Err(EndpointError::TooMany);
         }
         let details = json!({ "webhook": id, "host": host(&new.url), "kinds": kinds });
-        log(&mut tx, by, "webhook_added", new.event, details).await?;
+        audit::log(&mut tx, by, "webhook_added", new.event, details).await?;
         tx.commit().await?;
         Ok(id)
     }
@@ -142,7 +142,7 @@ impl Endpoints {
         if removed.rows_affected() == 0 {
             return Err(EndpointError::NotFound);
         }
-        log(
+        audit::log(
             &mut tx,
             by,
             "webhook_removed",
@@ -178,7 +178,7 @@ impl Endpoints {
             return Err(EndpointError::NotFound);
         }
         let details = json!({ "webhook": endpoint, "delivery": id, "count": revived });
-        log(&mut tx, by, "webhook_redelivered", event, details).await?;
+        audit::log(&mut tx, by, "webhook_redelivered", event, details).await?;
         tx.commit().await?;
         Ok(revived)
     }
@@ -198,20 +198,4 @@ impl Endpoints {
 fn host(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or_default()
-}
-
-async fn log(
-    tx: &mut PgConnection,
-    by: &str,
-    action: &'static str,
-    event: EventId,
-    details: serde_json::Value,
-) -> Result<(), sqlx::Error> {
-    let entry = Entry {
-        actor: by.to_owned(),
-        action,
-        subject: event.to_string(),
-        details,
-    };
-    audit::append(tx, &[entry]).await
 }
