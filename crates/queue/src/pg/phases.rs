@@ -13,7 +13,8 @@ use crate::line::Line;
 use crate::phase::{Ordering, Phase};
 
 impl Store {
-    /// Changes the phase if it may follow the present one, and tells Redis.
+    /// Changes the phase if it may follow the present one, and tells Redis, with the
+    /// settings that hold in it.
     /// `Drawing` reaches Redis by the freeze of the draw, not from here.
     pub async fn change_phase(
         &self,
@@ -23,7 +24,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         if to == Phase::Paused {
             match self.allowed_revision(event, to).await {
-                Ok(next) => tell_phase(line, event, next, to).await?,
+                Ok(next) => {
+                    line.configure(event, Some(next), vec![phase_field(to)])
+                        .await?;
+                }
                 // A pause bites even while Postgres is away, and then says it did not stick.
                 Err(error) if error.is_passing() => line.set_phase(event, to).await?,
                 Err(error) => return Err(error),
@@ -31,13 +35,12 @@ impl Store {
         }
         if to == Phase::Gathering {
             self.commit_missing(event).await?;
-            let row = self.line(event).await?;
-            self.announce_draws(line, &row).await?;
         }
-        let revision = self.write_phase(event, to).await?;
-        if to != Phase::Drawing {
-            tell_phase(line, event, revision, to).await?;
-        }
+        self.write_phase(event, to).await?;
+        // With the settings: whoever joins in this phase must not meet those of before,
+        // should no leader have taken them to Redis yet.
+        let row = self.line(event).await?;
+        Box::pin(self.mirror(line, &row)).await?;
         let kind = HintKind::Changed;
         // A hint that is lost costs a tick.
         let _ = line.redis().hint(Hint { event, kind }).await;
@@ -83,7 +86,7 @@ impl Store {
         next_revision(row.as_ref(), to)
     }
 
-    pub(super) async fn write_phase(&self, event: EventId, to: Phase) -> Result<u64, StoreError> {
+    pub(super) async fn write_phase(&self, event: EventId, to: Phase) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin().await?;
         let query = "SELECT phase, ordering, revision FROM lines WHERE event_id = $1 FOR UPDATE";
         let row = sqlx::query(query)
@@ -101,7 +104,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(revision)
+        Ok(())
     }
 }
 
@@ -125,17 +128,6 @@ fn next_revision(row: Option<&PgRow>, to: Phase) -> Result<u64, StoreError> {
     from.change_to(to, ordering)?;
     let revision: i64 = row.try_get("revision")?;
     Ok(revision.cast_unsigned() + 1)
-}
-
-async fn tell_phase(
-    line: &Line,
-    event: EventId,
-    revision: u64,
-    phase: Phase,
-) -> Result<(), StoreError> {
-    line.configure(event, Some(revision), vec![phase_field(phase)])
-        .await?;
-    Ok(())
 }
 
 fn phase_field(phase: Phase) -> (String, String) {

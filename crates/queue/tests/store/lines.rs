@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use usher_base::{Lane, Number, Timestamp};
 use usher_queue::pg::{BLOCK_NUMBERS, MAX_NUMBER, PlannedRelease, Recorder, StoreError};
-use usher_queue::{LaneSetup, LineSettings, Ordering, Phase, ReleasedFan, Schedule};
+use usher_queue::{LaneSetup, LineSettings, Ordering, Phase, Place, ReleasedFan, Schedule};
 
 use crate::house::{House, START, fan};
 
@@ -75,6 +75,22 @@ async fn the_schedule_moves_the_phase_and_redis_follows() {
         .change_phase(&house.line, house.event, Phase::Drawing)
         .await;
     assert!(matches!(refused, Err(StoreError::Phase(_))));
+}
+
+#[tokio::test]
+async fn who_gathers_before_any_leader_comes_is_drawn_and_not_numbered() {
+    let house = House::new(LineSettings::default()).await;
+    let settings = LineSettings {
+        ordering: Ordering::Lottery,
+        ..LineSettings::default()
+    };
+    let schedule = Schedule::default();
+    let put = house.store.put_settings(house.event, &settings, &schedule);
+    put.await.unwrap();
+    house.phase(Phase::Scheduled).await;
+    house.phase(Phase::Gathering).await;
+    let place = house.join(1).await;
+    assert!(matches!(place, Place::Gathering { .. }), "{place:?}");
 }
 
 #[tokio::test]
