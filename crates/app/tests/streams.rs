@@ -153,11 +153,11 @@ async fn all_three_ways_tell_the_same_place_and_the_same_turn() {
     let mut events = Events::open(&edge, &event, &ahead.queue_token);
     let mut socket = Socket::open(&edge, &event, &fan.queue_token);
     until_current(Box::new(|| socket.next("place")));
-    let metrics = usher.metrics().get("/metrics", None).unwrap().body;
-    for kind in ["sse", "websocket"] {
-        let sample = format!("usher_line_streams{{kind=\"{kind}\"}} 1");
-        assert!(metrics.contains(&sample), "no {sample}");
-    }
+    wait_for(FRAME_WITHIN, "one stream of each kind is counted", || {
+        let metrics = usher.metrics().get("/metrics", None).ok()?.body;
+        let counted = |kind| metrics.contains(&format!("usher_line_streams{{kind=\"{kind}\"}} 1"));
+        (counted("sse") && counted("websocket")).then_some(())
+    });
 
     set_rate(&edge, &event, Some(600));
     ahead.wait_for_turn(&edge);
