@@ -86,8 +86,19 @@ impl Stack {
 
     /// An open event with so many seats, served by all processes.
     pub async fn event(&self, slug: &str, seats: u32, room: Room) -> anyhow::Result<EventId> {
+        self.event_with_standing(slug, seats, 0, room).await
+    }
+
+    /// The same with standing places.
+    pub async fn event_with_standing(
+        &self,
+        slug: &str,
+        seats: u32,
+        standing: u32,
+        room: Room,
+    ) -> anyhow::Result<EventId> {
         let file = self.folder.path().join(format!("{slug}.json"));
-        std::fs::write(&file, draft(slug, seats).to_string())?;
+        std::fs::write(&file, draft(slug, seats, standing).to_string())?;
         let imported = Command::new(usher_binary()?)
             .args(["event", "import", "--open"])
             .arg(&file)
@@ -197,7 +208,7 @@ pub async fn call(
 }
 
 /// A hall in sections of 10,000: a hundred rows of a hundred.
-fn draft(slug: &str, seats: u32) -> Value {
+fn draft(slug: &str, seats: u32, standing: u32) -> Value {
     const SECTION: u32 = 10_000;
     const ROW: u32 = 100;
     let sections: Vec<Value> = (0..seats.div_ceil(SECTION))
@@ -210,6 +221,11 @@ fn draft(slug: &str, seats: u32) -> Value {
             })
         })
         .collect();
+    let mut tiers = Vec::new();
+    if standing > 0 {
+        let tier = json!({ "code": "floor", "name": "Floor", "price": 3000, "capacity": standing });
+        tiers.push(tier);
+    }
     json!({
         "slug": slug,
         "title": slug,
@@ -219,5 +235,6 @@ fn draft(slug: &str, seats: u32) -> Value {
         "currency": "EUR",
         "prices": { "all": 5000 },
         "layout": { "sections": sections },
+        "tiers": tiers,
     })
 }

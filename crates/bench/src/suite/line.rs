@@ -65,7 +65,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// So many join by the script itself, over usher's own client.
+/// What so many in line cost.
 async fn fill(
     stack: &Stack,
     line: &Line,
@@ -74,13 +74,7 @@ async fn fill(
 ) -> anyhow::Result<Vec<Row>> {
     let held = used_memory(line.redis()).await?;
     let resident = streams::memory(stack)?;
-    let began = Instant::now();
-    let joins = stream::iter(0..waiting).map(|who| join(line.clone(), event, who));
-    let mut joins = joins.buffer_unordered(JOINS_IN_FLIGHT);
-    while let Some(joined) = joins.next().await {
-        joined?;
-    }
-    let took = began.elapsed().as_secs_f64();
+    let took = join_all(line, event, waiting).await?;
     // The edges have read the longer line by then.
     tokio::time::sleep(WATCH).await;
     let each = |bytes: u64| bytes as f64 / f64::from(waiting);
@@ -98,6 +92,17 @@ async fn fill(
         Row::new(&name("usher's memory a fan"), each(resident), "bytes")
             .note("two processes together, the second an edge"),
     ])
+}
+
+/// So many join by the script itself, over usher's own client; how many seconds it took.
+pub async fn join_all(line: &Line, event: EventId, waiting: u32) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    let joins = stream::iter(0..waiting).map(|who| join(line.clone(), event, who));
+    let mut joins = joins.buffer_unordered(JOINS_IN_FLIGHT);
+    while let Some(joined) = joins.next().await {
+        joined?;
+    }
+    Ok(began.elapsed().as_secs_f64())
 }
 
 async fn join(line: Line, event: EventId, who: u32) -> anyhow::Result<()> {

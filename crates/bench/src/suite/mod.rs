@@ -7,8 +7,8 @@ mod line;
 mod plain;
 mod reads;
 mod rebuild;
+mod rehearsed;
 mod sales;
-mod sellout;
 mod streams;
 
 use std::path::{Path, PathBuf};
@@ -45,8 +45,10 @@ pub enum Benchmark {
     Flood,
     /// A thousand let in among open streams: until all know
     Admission,
-    /// A Redis that forgot a hall of 60,000 and a line
+    /// A Redis that forgot a hall of 60,000, and one that forgot a line of a million
     Rebuild,
+    /// 40,000 fans over several edges, with enough for all of them
+    Crowd,
     /// 100,000 fans for 5,000 seats, from the line to the last ticket
     Sellout,
 }
@@ -125,7 +127,8 @@ async fn one(benchmark: Benchmark, scale: Scale, out: &Path) -> anyhow::Result<V
         Benchmark::Flood => flood::run(scale).await,
         Benchmark::Admission => admission::run(scale).await,
         Benchmark::Rebuild => rebuild::run(scale).await,
-        Benchmark::Sellout => sellout::run(scale, &out.join("sellout")).await,
+        Benchmark::Crowd => rehearsed::CROWD.run(scale, out).await,
+        Benchmark::Sellout => rehearsed::SELL_OUT.run(scale, out).await,
     };
     rows.with_context(|| format!("the benchmark {benchmark:?}"))
 }
