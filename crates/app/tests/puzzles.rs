@@ -127,6 +127,43 @@ async fn a_join_costs_the_work_that_the_operator_asks_for() {
     );
 }
 
+/// The cookie of a browser that this answer sets, as the browser sends it back.
+fn browser_cookie(answer: &Answer) -> String {
+    let mut set = answer
+        .head
+        .lines()
+        .filter_map(|line| line.strip_prefix("set-cookie: "));
+    let cookie = set.find(|cookie| cookie.starts_with("usher_browser="));
+    let pair = cookie.expect(&answer.head).split(';').next().unwrap();
+    format!("cookie: {pair}\r\n")
+}
+
+#[tokio::test]
+async fn a_client_with_cookies_solves_the_puzzle_that_its_first_request_was_told() {
+    let house = House::start(|settings| settings).await;
+    house.ask_for(300);
+    let join = format!("/api/v1/events/{}/queue", house.event);
+    let post = |path: &str, head: &str, body: &str| {
+        let answer = house.target().send("POST", path, head, body);
+        answer.unwrap()
+    };
+    const JSON: &str = "content-type: application/json\r\n";
+    let told = wait_for(PATIENCE, "joining asks for work", || {
+        let answer = post(&join, JSON, "{}");
+        (answer.status == 428).then_some(answer)
+    });
+    let solution = json!({ "puzzle": solve(&told.json()["puzzle"]) }).to_string();
+    let head = format!("{JSON}{}", browser_cookie(&told));
+    post(&join, &head, &solution).expect(201);
+    // Without the cookie it is nobody's solution.
+    let stranger = post(&join, JSON, &solution).expect(422);
+    assert_eq!(stranger["error"], "puzzle_not_yours");
+    // The page keeps its visitor's name in the same way.
+    let page = post(&format!("/e/{}/join", house.event), "", "");
+    assert_eq!(page.status, 428);
+    browser_cookie(&page);
+}
+
 /// A new fan whose fetched puzzle lets them in; another new fan is returned.
 fn somebody_with(house: &House) -> String {
     let who = somebody();

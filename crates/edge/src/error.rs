@@ -26,6 +26,8 @@ pub struct ApiError {
     message: String,
     retry_after: Option<Duration>,
     details: Map<String, Value>,
+    /// Boxed, because refusals travel in every result.
+    cookie: Option<Box<HeaderValue>>,
 }
 
 pub type ApiResult<T> = Result<T, ApiError>;
@@ -38,6 +40,7 @@ impl ApiError {
             message: message.into(),
             retry_after: None,
             details: Map::new(),
+            cookie: None,
         }
     }
 
@@ -73,6 +76,16 @@ impl ApiError {
         self
     }
 
+    /// Sets a cookie although it refuses: what is asked for next may be tied to it.
+    pub fn with_cookie(mut self, cookie: Option<HeaderValue>) -> Self {
+        self.cookie = cookie.map(Box::new).or(self.cookie);
+        self
+    }
+
+    pub fn cookie(&self) -> Option<&HeaderValue> {
+        self.cookie.as_deref()
+    }
+
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -97,6 +110,9 @@ impl IntoResponse for ApiError {
             let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(cookie) = self.cookie {
+            response.headers_mut().append(header::SET_COOKIE, *cookie);
         }
         response
     }

@@ -65,6 +65,17 @@ pub async fn join_line(
     request: JoinRequest,
 ) -> ApiResult<JoinedPlace> {
     let arrival = arrive(edge, event, peer, headers, &request)?;
+    let cookie = arrival.browser_cookie.clone();
+    let joined = at_the_door(edge, arrival, request).await;
+    joined.map_err(|refused| refused.with_cookie(cookie))
+}
+
+async fn at_the_door(
+    edge: &Edge,
+    arrival: Arrival,
+    request: JoinRequest,
+) -> ApiResult<JoinedPlace> {
+    edge.ask_for_work(&arrival, request.puzzle.as_deref())?;
     let own = arrival.own_place();
     let lane = request
         .lane
@@ -89,10 +100,23 @@ pub async fn join_with_code(
     code: &str,
     request: JoinRequest,
 ) -> ApiResult<JoinedPlace> {
-    let lines = &edge.desk()?.lines;
+    edge.desk()?;
     let arrival = arrive(edge, event, peer, headers, &request)?;
+    let cookie = arrival.browser_cookie.clone();
+    let joined = at_the_code_door(edge, arrival, code, &request).await;
+    joined.map_err(|refused| refused.with_cookie(cookie))
+}
+
+async fn at_the_code_door(
+    edge: &Edge,
+    arrival: Arrival,
+    code: &str,
+    request: &JoinRequest,
+) -> ApiResult<JoinedPlace> {
+    edge.ask_for_work(&arrival, request.puzzle.as_deref())?;
+    let (event, now) = (arrival.live.id, edge.clock.now());
     // The same fan again uses nothing up, so a join that is refused below may be repeated.
-    let used = lines.use_invite(event, code, arrival.fan, edge.clock.now());
+    let used = edge.desk()?.lines.use_invite(event, code, arrival.fan, now);
     let lane = used.await.map_err(invite_refusal)?;
     enter(edge, arrival, &lane, request.again).await
 }
@@ -123,15 +147,13 @@ fn arrive(
         Some(fan) => (fan, None),
         None => joining_fan(edge, &live, headers, request, returning.as_ref())?,
     };
-    let arrival = Arrival {
+    Ok(Arrival {
         live,
         fan,
         browser_cookie,
         returning,
         is_known: vouched.is_some(),
-    };
-    edge.ask_for_work(&arrival, request.puzzle.as_deref())?;
-    Ok(arrival)
+    })
 }
 
 impl Edge {

@@ -59,6 +59,17 @@ pub fn request_id(headers: &HeaderMap) -> String {
 
 impl axum::response::IntoResponse for PageError {
     fn into_response(self) -> Response {
+        let cookie = self.error.cookie().cloned();
+        let mut response = self.page();
+        if let Some(cookie) = cookie {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl PageError {
+    fn page(self) -> Response {
         let status = self.error.status();
         if status == StatusCode::SERVICE_UNAVAILABLE {
             // Varied a little, so that not everybody comes back at once.
