@@ -208,7 +208,8 @@ fn codes_are_counted(house: &House) {
     });
     house.refused(&expired, 410, "invite_expired");
     let listed = house.admin("GET", "/invites", &Value::Null).expect(200);
-    let listed = listed.as_array().unwrap();
+    let listed = listed["data"].as_array().unwrap();
+    listed_by_pages(house, listed);
     let used_up = listed
         .iter()
         .find(|invite| invite["uses_left"] == 0)
@@ -221,6 +222,23 @@ fn codes_are_counted(house: &House) {
     let path = format!("/invites/{}", used_up["id"].as_str().unwrap());
     assert_eq!(house.admin_delete(&path), 204);
     house.refused(&house.join_with(code, &cy), 422, "invite_unknown");
+}
+
+/// Pages of one code each give the same list, and no more after its end.
+fn listed_by_pages(house: &House, whole: &[Value]) {
+    let mut path = "/invites?limit=1".to_owned();
+    for invite in whole {
+        let page = house.admin("GET", &path, &Value::Null).expect(200);
+        assert_eq!(
+            page["data"].as_array().unwrap(),
+            std::slice::from_ref(invite)
+        );
+        path = format!("/invites?limit=1&after={}", page["next"].as_str().unwrap());
+    }
+    let end = house.admin("GET", &path, &Value::Null).expect(200);
+    assert_eq!(end, json!({ "data": [], "next": null }));
+    let wrong = house.admin("GET", "/invites?after=nonsense", &Value::Null);
+    house.refused(&wrong, 422, "invalid_request");
 }
 
 impl House {

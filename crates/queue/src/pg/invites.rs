@@ -11,13 +11,15 @@ use super::{Store, StoreError};
 
 /// A longer text is no code of ours.
 pub const MAX_CODE_BYTES: usize = 64;
-/// One page of codes.
-pub const MAX_INVITES_LISTED: u32 = 1_000;
+/// Codes of one event. More people are invited by codes that open for more than one.
+pub const MAX_INVITES: i64 = 100_000;
 
+/// Codes that open the same lane on the same terms.
 #[derive(Clone, Debug)]
-pub struct NewInvite<'a> {
-    pub code: &'a str,
+pub struct NewInvites<'a> {
+    pub codes: &'a [String],
     pub lane: &'a Lane,
+    /// Fans who may use each.
     pub uses: u32,
     pub expires_at: Option<Timestamp>,
 }
@@ -60,39 +62,65 @@ impl InviteError {
 }
 
 impl Store {
-    /// Adds a code, or sets what it may still do.
-    pub async fn put_invite(
+    /// Adds codes, or sets what they may still do: all of them, or none when the event
+    /// would have too many.
+    pub async fn put_invites(
         &self,
         event: EventId,
-        invite: &NewInvite<'_>,
-    ) -> Result<InviteId, StoreError> {
-        let id = hash(event, invite.code);
+        invites: &NewInvites<'_>,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<Vec<u8>> = invites
+            .codes
+            .iter()
+            .map(|code| hash(event, code).to_vec())
+            .collect();
+        let mut transaction = self.pool.begin().await?;
+        // Two operators at once are counted one after the other.
+        sqlx::query("SELECT FROM lines WHERE event_id = $1 FOR UPDATE")
+            .bind(event.uuid())
+            .execute(&mut *transaction)
+            .await?;
         sqlx::query(
             "INSERT INTO invites (event_id, code_hash, lane, uses_left, expires_at)
-             VALUES ($1, $2, $3, $4, $5)
+             SELECT $1, code_hash, $3, $4, $5 FROM unnest($2::bytea[]) AS code_hash
              ON CONFLICT (event_id, code_hash) DO UPDATE SET lane = excluded.lane,
                  uses_left = excluded.uses_left, expires_at = excluded.expires_at",
         )
         .bind(event.uuid())
-        .bind(&id[..])
-        .bind(invite.lane.as_str())
-        .bind(super::columns::to_count(invite.uses))
-        .bind(invite.expires_at.map(Timestamp::to_datetime))
-        .execute(&self.pool)
+        .bind(&ids)
+        .bind(invites.lane.as_str())
+        .bind(super::columns::to_count(invites.uses))
+        .bind(invites.expires_at.map(Timestamp::to_datetime))
+        .execute(&mut *transaction)
         .await?;
-        Ok(id)
+        let count =
+            sqlx::query_scalar::<_, i64>("SELECT count(*) FROM invites WHERE event_id = $1")
+                .bind(event.uuid())
+                .fetch_one(&mut *transaction)
+                .await?;
+        if count > MAX_INVITES {
+            return Err(StoreError::TooManyInvites);
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
-    /// The codes of an event without their text, by lane; the first page of them.
-    pub async fn invites(&self, event: EventId) -> Result<Vec<Invite>, StoreError> {
+    /// The codes of an event without their text, by id: at most `limit` after this one.
+    pub async fn invites(
+        &self,
+        event: EventId,
+        after: Option<&InviteId>,
+        limit: u32,
+    ) -> Result<Vec<Invite>, StoreError> {
         let rows = sqlx::query(
             "SELECT code_hash, lane, uses_left, expires_at,
                  (SELECT count(*) FROM invite_uses u
                   WHERE u.event_id = i.event_id AND u.code_hash = i.code_hash) AS used
-             FROM invites i WHERE event_id = $1 ORDER BY lane, expires_at, code_hash LIMIT $2",
+             FROM invites i WHERE event_id = $1 AND code_hash > $2 ORDER BY code_hash LIMIT $3",
         )
         .bind(event.uuid())
-        .bind(i64::from(MAX_INVITES_LISTED))
+        .bind(after.map_or(&[][..], |id| &id[..]))
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
         let read = |row| -> Result<_, StoreError> {

@@ -26,7 +26,7 @@ pub use checkpoint::CHECKPOINT_EVERY;
 pub use drawing::{DrawError, DrawProgress};
 pub use draws::{DrawRow, GiveEntropyError};
 pub use explain::{Explanation, LetIn, PassedOver};
-pub use invites::{Invite, InviteError, InviteId, MAX_CODE_BYTES, MAX_INVITES_LISTED, NewInvite};
+pub use invites::{Invite, InviteError, InviteId, MAX_CODE_BYTES, MAX_INVITES, NewInvites};
 pub use lines::{LaneRow, LineRow, NewLine};
 pub use rebuild::{Rebuilt, SETTLE_FOR};
 pub use releases::{PlannedRelease, Recorder};
@@ -54,6 +54,10 @@ pub enum StoreError {
     NumbersUsedUp,
     #[error("a lane has no commitment for its draw yet; repeat it in a moment")]
     Unbound,
+    #[error(
+        "an event has at most {MAX_INVITES} codes; take some back, or make codes with more uses"
+    )]
+    TooManyInvites,
     #[error(transparent)]
     Phase(#[from] PhaseRefused),
     #[error(transparent)]

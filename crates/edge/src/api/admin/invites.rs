@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use usher_base::{EventId, Lane, Timestamp};
-use usher_queue::pg::{Invite, MAX_CODE_BYTES, NewInvite};
-use utoipa::ToSchema;
+use usher_queue::pg::{Invite, InviteId, MAX_CODE_BYTES, NewInvites};
+use utoipa::{IntoParams, ToSchema};
 
 use super::lines::refusal;
 use crate::api::openapi::Refusal;
@@ -18,6 +18,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::operators::Operator;
 use crate::state::Edge;
 
+const DEFAULT_PAGE: u32 = 100;
+const MAX_PAGE: u32 = 1_000;
 /// Codes that one call makes.
 const MAX_CODES: u32 = 500;
 const MAX_USES: u32 = 1_000_000;
@@ -72,15 +74,13 @@ pub async fn make(
         return Err(ApiError::not_found("lane"));
     }
     let codes = codes_of(&form, edge.clock.now())?;
-    for code in &codes {
-        let invite = NewInvite {
-            code,
-            lane: &form.lane,
-            uses: form.uses,
-            expires_at: form.expires_at,
-        };
-        lines.put_invite(event, &invite).await.map_err(refusal)?;
-    }
+    let invites = NewInvites {
+        codes: &codes,
+        lane: &form.lane,
+        uses: form.uses,
+        expires_at: form.expires_at,
+    };
+    lines.put_invites(event, &invites).await.map_err(refusal)?;
     let details = json!({ "lane": form.lane, "codes": codes.len(), "uses": form.uses });
     edge.note(&operator, "invites_made", event.to_string(), details)
         .await;
@@ -151,22 +151,56 @@ impl From<Invite> for InviteAnswer {
     }
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct InviteQuery {
+    /// `next` of the page before
+    after: Option<String>,
+    limit: Option<u32>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct InvitePage {
+    /// By id
+    data: Vec<InviteAnswer>,
+    /// Where the next page begins; none after the last
+    next: Option<String>,
+}
+
 #[utoipa::path(
     get,
     operation_id = "operators_invites_list",
     path = "/api/v1/admin/events/{event}/invites",
     tag = "operators",
-    summary = "The codes that were made, the first thousand, without their text",
-    params(("event" = String, Path, description = "An event's id")),
-    responses((status = 200, description = "Done", body = Vec<InviteAnswer>), (status = "default", description = "Refused", body = Refusal)),
+    summary = "The codes that were made, without their text",
+    params(("event" = String, Path, description = "An event's id"), InviteQuery),
+    responses((status = 200, description = "Done", body = InvitePage), (status = "default", description = "Refused", body = Refusal)),
     security(("bearer" = [])),
 )]
 pub async fn list(
     State(edge): State<Arc<Edge>>,
     Path(event): Path<EventId>,
-) -> ApiResult<Json<Vec<InviteAnswer>>> {
-    let invites = edge.desk()?.lines.invites(event).await.map_err(refusal)?;
-    Ok(Json(invites.into_iter().map(Into::into).collect()))
+    Query(query): Query<InviteQuery>,
+) -> ApiResult<Json<InvitePage>> {
+    let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
+    let after = query.after.as_deref().map(|id| {
+        invite_id(id).ok_or_else(|| ApiError::invalid("after must be the `next` of a page."))
+    });
+    let after = after.transpose()?;
+    let lines = &edge.desk()?.lines;
+    let found = lines.invites(event, after.as_ref(), limit).await;
+    let found = found.map_err(refusal)?.into_iter();
+    let data: Vec<InviteAnswer> = found.map(Into::into).collect();
+    let is_full = data.len() >= limit as usize;
+    let next = data.last().filter(|_| is_full).map(|last| last.id.clone());
+    Ok(Json(InvitePage { data, next }))
+}
+
+/// As the list names a code.
+fn invite_id(text: &str) -> Option<InviteId> {
+    let mut id = InviteId::default();
+    hex::decode_to_slice(text, &mut id).ok()?;
+    Some(id)
 }
 
 #[utoipa::path(
@@ -184,9 +218,8 @@ pub async fn take_back(
     operator: Operator,
     Path((event, id)): Path<(EventId, String)>,
 ) -> ApiResult<StatusCode> {
-    let mut hash = [0; 32];
-    hex::decode_to_slice(&id, &mut hash).map_err(|_| ApiError::not_found("code"))?;
-    let taken = edge.desk()?.lines.take_invite_back(event, &hash).await;
+    let code = invite_id(&id).ok_or_else(|| ApiError::not_found("code"))?;
+    let taken = edge.desk()?.lines.take_invite_back(event, &code).await;
     if !taken.map_err(refusal)? {
         return Err(ApiError::not_found("code"));
     }

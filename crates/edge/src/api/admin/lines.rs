@@ -172,6 +172,9 @@ pub fn refusal(error: StoreError) -> ApiError {
         StoreError::Unbound => {
             ApiError::new(StatusCode::CONFLICT, "draw_unbound", sentence(&error))
         }
+        StoreError::TooManyInvites => {
+            ApiError::new(StatusCode::CONFLICT, "too_many_invites", sentence(&error))
+        }
         StoreError::Setup(refused) if refused.is_invalid() => ApiError::invalid(sentence(&refused)),
         StoreError::Setup(refused) => {
             ApiError::new(StatusCode::CONFLICT, "line_settled", sentence(&refused))
