@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
@@ -24,19 +24,18 @@ const SEATS: u32 = 60_000;
 const WORKERS: u32 = 20;
 /// The shortest there is, for fans who do not say that they are done.
 const SESSION: Duration = Duration::from_secs(30);
-/// Requests/s that the booking node does in its whole share, as seen when it had all
+/// Requests/s that the booking node does in the usual share, as seen when it had all
 /// the load it could take; for the picture.
 const BOOKING_PER_S: f64 = 200.0;
-/// Full, halved, full again: seconds from the beginning.
-const HALVED_AT: u32 = 150;
-const GIVEN_BACK_AT: u32 = 270;
-const END_AT: u32 = 390;
-const FANS: u32 = 24_000;
+/// Full, halved, full again: seconds from the beginning. Nothing is calibrated, so the
+/// law has to find the capacity first.
+const HALVED_AT: u32 = 240;
+const GIVEN_BACK_AT: u32 = 360;
+const END_AT: u32 = 480;
+/// As many streams as one edge has local ports for.
+const FANS: u32 = 27_000;
 /// The law's default target, for the picture.
 const TARGET_MS: f64 = 600.0;
-/// Of a processor, for the booking node while it has all of its capacity.
-const WHOLE_SHARE: f64 = 0.06;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
     /// A shop of twenty workers that pushes its signals
@@ -49,6 +48,9 @@ pub enum Backend {
 pub struct CapacityArguments {
     #[arg(value_enum)]
     backend: Backend,
+    /// Of a processor, what the booking node has while nothing is taken from it
+    #[arg(long, default_value_t = 0.1)]
+    share: f64,
     /// Folder for the picture and the seconds it was drawn from
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -63,11 +65,13 @@ pub async fn run(arguments: CapacityArguments) -> anyhow::Result<()> {
         ..LineSettings::default()
     };
     stack.put_line(event, &settings).await?;
-    let mut behind = Behind::start(arguments.backend, &stack, event).await?;
+    let mut behind = Behind::start(&arguments, &stack, event).await?;
     stack.set_policy(event, &json!({ "mode": "auto" })).await?;
     let folder = tempfile::tempdir()?;
     let mut fans = come(&stack, event, &behind.address, folder.path())?;
-    let rows = watch(&stack, event, &mut behind).await?;
+    let rows = watch(&stack, event, &mut behind, &mut fans).await;
+    let log = std::fs::read_to_string(folder.path().join(LOG)).unwrap_or_default();
+    let rows = rows.with_context(|| log.lines().last().unwrap_or_default().to_owned())?;
     // They have served their purpose; how each of them fared is not asked here.
     let _ = fans.kill().await;
     let name = format!("{:?}", arguments.backend).to_lowercase();
@@ -85,7 +89,10 @@ struct Behind {
     address: String,
     /// Requests/s that it can do when nothing is taken from it.
     whole: f64,
-    share: f64,
+    /// Of a processor, when nothing is taken from it.
+    whole_share: f64,
+    /// What is left of its capacity, from 0 to 1.
+    left: f64,
     what: What,
 }
 
@@ -95,23 +102,27 @@ enum What {
 }
 
 impl Behind {
-    async fn start(backend: Backend, stack: &Stack, event: EventId) -> anyhow::Result<Self> {
-        let (what, address, whole) = match backend {
+    async fn start(
+        arguments: &CapacityArguments,
+        stack: &Stack,
+        event: EventId,
+    ) -> anyhow::Result<Self> {
+        let (what, address, whole) = match arguments.backend {
             Backend::Workers => {
-                let arguments = [
+                let shop = [
                     "serve-workers".to_owned(),
                     format!("--usher={}", stack.address()),
                     format!("--event={event}"),
                     format!("--workers={WORKERS}"),
                 ];
-                let mut shop = Helper::start(&arguments)?;
+                let mut shop = Helper::start(&shop)?;
                 let address = shop.line().await?;
                 let whole = f64::from(WORKERS) / SERVICE.as_secs_f64();
                 (What::Workers(shop), address, whole)
             }
             Backend::Booking => {
                 let node = Throttled::new(stack.process("booking").await?);
-                node.give(WHOLE_SHARE);
+                node.give(arguments.share);
                 let address = node.process.address.clone();
                 (What::Booking(node), address, BOOKING_PER_S)
             }
@@ -119,29 +130,34 @@ impl Behind {
         Ok(Self {
             address,
             whole,
-            share: 1.0,
+            whole_share: arguments.share,
+            left: 1.0,
             what,
         })
     }
 
-    /// From now on it has this share of its capacity.
-    async fn give(&mut self, share: f64) -> anyhow::Result<()> {
-        self.share = share;
+    /// From now on it has this much of its capacity.
+    async fn give(&mut self, left: f64) -> anyhow::Result<()> {
+        self.left = left;
         match &mut self.what {
             What::Workers(shop) => {
-                let workers = f64::from(WORKERS) * share;
+                let workers = f64::from(WORKERS) * left;
                 shop.tell(&format!("{workers:.0}")).await
             }
             What::Booking(node) => {
-                node.give(WHOLE_SHARE * share);
+                node.give(self.whole_share * left);
                 Ok(())
             }
         }
     }
 }
 
+/// What the rehearsal says, for when it gives up.
+const LOG: &str = "rehearse.log";
+
 /// Real fans, who hold and pay at the backend.
 fn come(stack: &Stack, event: EventId, backend: &str, out: &Path) -> anyhow::Result<Child> {
+    let log = std::fs::File::create(out.join(LOG))?;
     let mut command = Command::new(usher_binary()?);
     command
         .args(["rehearse", "--profile", "calm", "--map-share", "0"])
@@ -155,18 +171,24 @@ fn come(stack: &Stack, event: EventId, backend: &str, out: &Path) -> anyhow::Res
         .arg(out)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(log)
         .kill_on_drop(true);
     Ok(command.spawn()?)
 }
 
 /// One row a second, while capacity is taken and given back.
-async fn watch(stack: &Stack, event: EventId, behind: &mut Behind) -> anyhow::Result<Vec<Row>> {
+async fn watch(
+    stack: &Stack,
+    event: EventId,
+    behind: &mut Behind,
+    fans: &mut Child,
+) -> anyhow::Result<Vec<Row>> {
     let mut rows: Vec<Row> = Vec::new();
     let mut released_before = 0;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     for second in 0..END_AT {
         tick.tick().await;
+        ensure!(fans.try_wait()?.is_none(), "the fans are gone");
         match second {
             HALVED_AT => behind.give(0.5).await?,
             GIVEN_BACK_AT => behind.give(1.0).await?,
@@ -175,7 +197,7 @@ async fn watch(stack: &Stack, event: EventId, behind: &mut Behind) -> anyhow::Re
         let status = stack.status(event).await?;
         let released = status["released_total"].as_u64().unwrap_or_default();
         let mut row = row(&status["decision"]["state"]);
-        row.capacity = behind.whole * behind.share;
+        row.capacity = behind.whole * behind.left;
         row.released = u32::try_from(released.saturating_sub(released_before))?;
         released_before = released;
         if second % 15 == 0 {

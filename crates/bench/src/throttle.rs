@@ -10,8 +10,9 @@ use nix::unistd::Pid;
 
 use crate::processes::UsherProcess;
 
-/// One go and one stop.
-const TURN: Duration = Duration::from_millis(100);
+/// One go and one stop. A hold waits for several answers of Redis one after another, and
+/// for each of them it may have to wait a turn.
+const TURN: Duration = Duration::from_millis(10);
 const PARTS_PER_MILLION: f64 = 1e6;
 
 pub struct Throttled {
