@@ -29,9 +29,9 @@ const SESSION: Duration = Duration::from_secs(30);
 const BOOKING_PER_S: f64 = 200.0;
 /// Full, halved, full again: seconds from the beginning. Nothing is calibrated, so the
 /// law has to find the capacity first.
-const HALVED_AT: u32 = 240;
-const GIVEN_BACK_AT: u32 = 360;
-const END_AT: u32 = 480;
+const HALVED_AT: u32 = 270;
+const GIVEN_BACK_AT: u32 = 390;
+const END_AT: u32 = 510;
 /// As many streams as one edge has local ports for.
 const FANS: u32 = 27_000;
 /// The law's default target, for the picture.
