@@ -23,6 +23,8 @@ pub struct Objectives {
     pub halfway_contained_share_min: f64,
     /// Median relative error half-way, of fans whose rate stayed as it was shown.
     pub halfway_median_error_max: f64,
+    /// Share of the fans let in who were shown no wait half-way: hiding is no honesty.
+    pub untold_share_max: f64,
     /// Admissions against the shown rate, at least and at most.
     pub admission_ratio_min: f64,
     pub admission_ratio_max: f64,
@@ -47,6 +49,7 @@ impl Default for Objectives {
             waits_median_error_max: 0.40,
             halfway_contained_share_min: 0.80,
             halfway_median_error_max: 0.10,
+            untold_share_max: 0.20,
             admission_ratio_min: 0.5,
             admission_ratio_max: 1.3,
             order_violations_max: 0,

@@ -10,6 +10,8 @@ use crate::plan::Cheat;
 pub const WAITS_MAX: usize = 16;
 /// Most presence spans kept of one fan; what comes after is not judged.
 pub const PRESENCE_SPANS_MAX: usize = 32;
+/// Most times kept of one fan in which no wait was shown; the last one goes on.
+pub const UNTOLD_SPANS_MAX: usize = 16;
 /// Most findings kept of one fan: a server gone wrong repeats itself.
 pub const FINDINGS_MAX: usize = 8;
 /// Shortest time between two waits that are kept, in milliseconds.
@@ -111,6 +113,9 @@ pub struct FanRecord {
     pub still_waiting_ms: Option<u64>,
     pub admitted_ms: Option<u64>,
     pub waits: Vec<WaitSeen>,
+    /// When the fan was in line and shown no wait, each until one was shown.
+    #[serde(default)]
+    pub untold: Vec<Span>,
     pub present: Vec<Span>,
     pub cheated: Option<Cheat>,
     pub orders: Vec<OrderSeen>,
@@ -123,6 +128,8 @@ pub struct FanRecord {
     number_is_final: bool,
     #[serde(skip)]
     wait_stride_ms: u64,
+    #[serde(skip)]
+    is_untold: bool,
 }
 
 impl FanRecord {
@@ -153,7 +160,32 @@ impl FanRecord {
         self.is_present = false;
     }
 
+    /// In line, and no wait is shown.
+    pub fn see_no_wait(&mut self, now_ms: u64) {
+        if !self.is_untold && self.untold.len() < UNTOLD_SPANS_MAX {
+            self.untold.push(Span {
+                from_ms: now_ms,
+                to_ms: now_ms,
+            });
+        }
+        self.is_untold = true;
+        self.end_untold(now_ms);
+    }
+
+    fn end_untold(&mut self, now_ms: u64) {
+        if let Some(span) = self.untold.last_mut().filter(|_| self.is_untold) {
+            span.to_ms = now_ms;
+        }
+    }
+
+    pub fn was_untold(&self, at_ms: u64) -> bool {
+        let has = |span: &Span| (span.from_ms..span.to_ms).contains(&at_ms);
+        self.untold.iter().any(has)
+    }
+
     pub fn see_wait(&mut self, wait: WaitSeen) {
+        self.end_untold(wait.at_ms);
+        self.is_untold = false;
         let due = self
             .waits
             .last()
@@ -215,6 +247,18 @@ mod tests {
                 .last()
                 .is_some_and(|last| last.at_ms >= 500_000)
         );
+    }
+
+    #[test]
+    fn what_was_not_shown_is_kept_until_something_is() {
+        let mut record = FanRecord::new(1);
+        record.see_wait(WaitSeen::new(0, 1.0, 2.0));
+        for at_ms in [1_000, 5_000, 9_000] {
+            record.see_no_wait(at_ms);
+        }
+        record.see_wait(WaitSeen::new(12_000, 1.0, 2.0));
+        let untold = [500, 1_000, 11_000, 12_000].map(|at_ms| record.was_untold(at_ms));
+        assert_eq!(untold, [false, true, true, false]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::spread::Spread;
 pub const SECONDS_MAX: usize = 4 * 3600;
 /// Most different answers that are told apart; the rest count as `other`.
 const CODES_MAX: usize = 200;
+/// Most reasons for showing no wait that are told apart.
+const REASONS_MAX: usize = 20;
 /// An answer slower than this makes its second a strained one, in milliseconds.
 pub const SLOW_MS: u64 = 1_000;
 
@@ -144,6 +146,11 @@ pub struct Tally {
     pub frames: u64,
     pub frames_garbled: u64,
     pub streams_lost: u64,
+    /// How often fans in an open line were shown a wait, and why not how often.
+    #[serde(default)]
+    pub waits_shown: u64,
+    #[serde(default)]
+    pub waits_not_shown: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -174,13 +181,12 @@ impl Tally {
     }
 
     pub fn code(&mut self, code: String) {
-        let is_new = !self.codes.contains_key(&code);
-        let key = if is_new && self.codes.len() >= CODES_MAX {
-            "other".to_owned()
-        } else {
-            code
-        };
-        *self.codes.entry(key).or_default() += 1;
+        count_one(&mut self.codes, code, CODES_MAX);
+    }
+
+    pub fn no_wait(&mut self, reason: Option<&str>) {
+        let reason = reason.unwrap_or("no reason").to_owned();
+        count_one(&mut self.waits_not_shown, reason, REASONS_MAX);
     }
 
     pub fn merge(&mut self, other: &Self) {
@@ -195,6 +201,10 @@ impl Tally {
         for (code, count) in &other.codes {
             *self.codes.entry(code.clone()).or_default() += count;
         }
+        for (reason, count) in &other.waits_not_shown {
+            *self.waits_not_shown.entry(reason.clone()).or_default() += count;
+        }
+        self.waits_shown += other.waits_shown;
         for (index, second) in other.seconds.iter().enumerate() {
             self.second(index as u64 * 1000).add(second);
         }
@@ -206,6 +216,16 @@ impl Tally {
         self.frames_garbled += other.frames_garbled;
         self.streams_lost += other.streams_lost;
     }
+}
+
+fn count_one(counts: &mut BTreeMap<String, u64>, what: String, most: usize) {
+    let is_new = !counts.contains_key(&what);
+    let key = if is_new && counts.len() >= most {
+        "other".to_owned()
+    } else {
+        what
+    };
+    *counts.entry(key).or_default() += 1;
 }
 
 /// A few numbers for the live line, small enough to send every second.

@@ -98,6 +98,8 @@ pub struct Place {
     pub standing: Option<Standing>,
     pub estimated_wait_seconds: Option<WaitShown>,
     pub rate_per_minute: Option<f64>,
+    /// Why the wait became longer, or why none is shown.
+    pub reason: Option<String>,
     /// What is said to everybody in line at this moment.
     pub message: Option<String>,
     pub poll_after_ms: Option<u64>,

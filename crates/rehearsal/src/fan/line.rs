@@ -242,6 +242,19 @@ impl Fan {
             .and_then(|at| self.world.clock.lag_since(at))
             .unwrap_or_default();
         self.record.still_waiting_ms = Some(now_ms.saturating_sub(lag.as_millis() as u64));
+        self.hear_wait(place, now_ms);
+        if let Some(rate) = place.rate_per_minute {
+            self.world.meter.with(|tally, _| {
+                let second = tally.second(now_ms);
+                second.rate_shown_sum += rate;
+                second.rate_shown_count += 1;
+            });
+        }
+    }
+
+    /// The wait, or that none is shown; only an open line has one to show.
+    fn hear_wait(&mut self, place: &Place, now_ms: u64) {
+        let is_open = place.phase.as_deref() == Some("open") && place.number.is_some();
         if let Some(wait) = place.estimated_wait_seconds {
             self.record.see_wait(WaitSeen {
                 at_ms: now_ms,
@@ -250,13 +263,11 @@ impl Fan {
                 high_s: wait.high,
                 rate_per_minute: place.rate_per_minute,
             });
-        }
-        if let Some(rate) = place.rate_per_minute {
-            self.world.meter.with(|tally, _| {
-                let second = tally.second(now_ms);
-                second.rate_shown_sum += rate;
-                second.rate_shown_count += 1;
-            });
+            self.world.meter.with(|tally, _| tally.waits_shown += 1);
+        } else if is_open {
+            self.record.see_no_wait(now_ms);
+            let reason = place.reason.as_deref();
+            self.world.meter.with(|tally, _| tally.no_wait(reason));
         }
     }
 

@@ -223,6 +223,14 @@ fn honest(report: &Report, goals: &Objectives) -> Vec<Check> {
             goals.halfway_median_error_max,
             "%",
         ),
+        at_most(
+            Honest,
+            "let in, and shown no wait half-way",
+            share(report.waits.let_in_untold, report.waits.let_in)
+                .filter(|_| report.waits.let_in >= WAITS_JUDGED_MIN),
+            goals.untold_share_max,
+            "%",
+        ),
         at_least(
             Honest,
             "admissions against the rate shown",

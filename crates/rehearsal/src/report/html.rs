@@ -138,9 +138,30 @@ fn write_waits(page: &mut String, report: &Report) -> std::fmt::Result {
     write_waits_by_part(page, report)?;
     write!(
         page,
-        r#"<p class="soft">The shown interval goes from P50 to P90, so exact means 90 % kept and 40 % within; it holds if the wait came between the soonest (P10) and the high end. Tolerance {:.0} s. Not known yet: {}; fan was away: {}.</p></section>"#,
+        r#"<p class="soft">The shown interval goes from P50 to P90, so exact means 90 % kept and 40 % within; it holds if the wait came between the soonest (P10) and the high end. Tolerance {:.0} s. Not known yet: {}; fan was away: {}.</p>"#,
         report.setting.wait_tolerance_s, report.waits.not_known, report.waits.away
-    )
+    )?;
+    write_untold(page, report)
+}
+
+/// Hidden waits cannot be wrong, so they are shown.
+fn write_untold(page: &mut String, report: &Report) -> std::fmt::Result {
+    let waits = &report.waits;
+    write!(
+        page,
+        r#"<h2>Waits that were not shown</h2><p>Of {} fans let in, {} were shown none half-way. Of {} fans never let in who were shown a wait, {} saw it pass, or heard that it is over.</p><table><tr><th>heard in the open line</th><th>times</th></tr><tr><td>a wait</td><td>{}</td></tr>"#,
+        waits.let_in,
+        waits.let_in_untold,
+        waits.left_out_told,
+        waits.left_out_in_vain,
+        report.waits_shown
+    )?;
+    for (reason, times) in &report.waits_not_shown {
+        let reason = escape(reason);
+        write!(page, "<tr><td>none, {reason}</td><td>{times}</td></tr>")?;
+    }
+    page.push_str("</table></section>");
+    Ok(())
 }
 
 fn write_waits_by_part(page: &mut String, report: &Report) -> std::fmt::Result {

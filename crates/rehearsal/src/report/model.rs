@@ -106,6 +106,9 @@ pub struct Report {
     pub push_lag: Summary,
     pub frames: u64,
     pub frames_garbled: u64,
+    /// How often fans in an open line were shown a wait, and why not how often.
+    pub waits_shown: u64,
+    pub waits_not_shown: BTreeMap<String, u64>,
     pub streams_lost: u64,
     pub tool: Tool,
     pub seconds: Vec<Second>,
@@ -149,6 +152,8 @@ impl Report {
             push_lag: tally.push_lag.summary(),
             frames: tally.frames,
             frames_garbled: tally.frames_garbled,
+            waits_shown: tally.waits_shown,
+            waits_not_shown: tally.waits_not_shown,
             streams_lost: tally.streams_lost,
             tool: Tool {
                 start_lag: tally.start_lag.summary(),

@@ -65,6 +65,9 @@ fn write_all(out: &mut String, report: &Report) -> std::fmt::Result {
         )?;
     }
     write_codes(out, report)?;
+    for (reason, times) in &report.waits_not_shown {
+        writeln!(out, "  {times:>8} x no wait shown: {reason}")?;
+    }
     writeln!(out)?;
     for (ending, fans) in &report.endings {
         writeln!(out, "  {fans:>8} fans: {}", ending.words())?;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{median, quantile, thin};
-use crate::record::{FanRecord, Span, WaitSeen};
+use crate::record::{Ending, FanRecord, Span, WaitSeen};
 
 /// Relative errors are taken against at least this many seconds: one second off
 /// in a wait of two is no dishonesty.
@@ -75,6 +75,18 @@ pub struct Waits {
     pub not_known: u64,
     /// Left out, because the fan was away for a part of the wait.
     pub away: u64,
+    /// Fans let in, as far as they were shown a wait or none half-way; and of those the
+    /// ones who were shown none.
+    #[serde(default)]
+    pub let_in: u64,
+    #[serde(default)]
+    pub let_in_untold: u64,
+    /// Fans never let in who were shown a wait, and of those the ones whose wait passed
+    /// or who were told that it is over.
+    #[serde(default)]
+    pub left_out_told: u64,
+    #[serde(default)]
+    pub left_out_in_vain: u64,
 }
 
 /// One shown wait and what became of it.
@@ -102,6 +114,8 @@ pub fn score(records: &[FanRecord], tolerance_s: f64) -> Waits {
                 Truth::Away => waits.away += 1,
             }
         }
+        waits.count_untold(record);
+        waits.count_left_out(record, tolerance_s);
         halfway.extend(at_part(record, PARTS / 2, tolerance_s).map(|judged| (record, judged)));
     }
     let same_rate = halfway
@@ -125,6 +139,26 @@ pub fn score(records: &[FanRecord], tolerance_s: f64) -> Waits {
     waits
 }
 
+impl Waits {
+    fn count_untold(&mut self, record: &FanRecord) {
+        let Some(then_ms) = part_ms(record, PARTS / 2) else {
+            return;
+        };
+        let is_untold = record.was_untold(then_ms);
+        self.let_in += u64::from(is_untold || !record.waits.is_empty());
+        self.let_in_untold += u64::from(is_untold);
+    }
+
+    fn count_left_out(&mut self, record: &FanRecord, tolerance_s: f64) {
+        if record.admitted_ms.is_some() || record.waits.is_empty() {
+            return;
+        }
+        self.left_out_told += 1;
+        let is_broken = |seen: &WaitSeen| matches!(judge(record, *seen, tolerance_s), Truth::Known(judged) if judged.came_s.is_none());
+        self.left_out_in_vain += u64::from(record.waits.iter().any(is_broken));
+    }
+}
+
 fn judge(record: &FanRecord, seen: WaitSeen, tolerance_s: f64) -> Truth {
     let end_ms = record.admitted_ms.unwrap_or(record.ended_ms);
     if absent_ms(&record.present, seen.at_ms, end_ms) > ABSENCE_MAX_MS {
@@ -136,7 +170,8 @@ fn judge(record: &FanRecord, seen: WaitSeen, tolerance_s: f64) -> Truth {
             seen,
             came_s: Some(elapsed_s),
         }),
-        None if elapsed_s > seen.high_s + tolerance_s => {
+        // Whoever hears that it is over was told a wait that never comes.
+        None if elapsed_s > seen.high_s + tolerance_s || record.ending == Some(Ending::SoldOut) => {
             Truth::Known(Judged { seen, came_s: None })
         }
         None => Truth::NotKnown,
@@ -160,10 +195,18 @@ fn absent_ms(spans: &[Span], from_ms: u64, to_ms: u64) -> u64 {
     to_ms.saturating_sub(from_ms).saturating_sub(covered)
 }
 
-/// What the fan was shown nearest to this part of the own wait.
-fn at_part(record: &FanRecord, part: u64, tolerance_s: f64) -> Option<Judged> {
+/// When this part of the fan's own wait had passed.
+fn part_ms(record: &FanRecord, part: u64) -> Option<u64> {
     let (joined_ms, admitted_ms) = (record.joined_ms?, record.admitted_ms?);
-    let then_ms = joined_ms + admitted_ms.checked_sub(joined_ms)? * part / PARTS;
+    Some(joined_ms + admitted_ms.checked_sub(joined_ms)? * part / PARTS)
+}
+
+/// What the fan was shown nearest to this part of the own wait, if anything was then.
+fn at_part(record: &FanRecord, part: u64, tolerance_s: f64) -> Option<Judged> {
+    let then_ms = part_ms(record, part)?;
+    if record.was_untold(then_ms) {
+        return None;
+    }
     let nearest = record
         .waits
         .iter()
@@ -271,7 +314,6 @@ fn points(all: &[Judged]) -> Vec<Point> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::record::Ending;
 
     /// Fans served one a second by an exact clock. The shown P50 is right for
     /// half of them, the P90 for nine in ten: an honest forecast, by construction.
@@ -348,6 +390,41 @@ pub(crate) mod tests {
         let waits = score(&[record], 2.0);
         assert_eq!((waits.all.judged, waits.not_known), (1, 1));
         assert_eq!(waits.all.kept, Some(0.0));
+    }
+
+    #[test]
+    fn waits_that_are_not_shown_are_counted() {
+        let mut crowd = honest_crowd(10);
+        for record in crowd.iter_mut().take(4) {
+            record.waits.clear();
+            record.see_no_wait(1_000);
+            record.see_no_wait(20_000);
+        }
+        let waits = score(&crowd, 0.0);
+        assert_eq!((waits.let_in, waits.let_in_untold), (10, 4));
+        assert_eq!(waits.halfway.judged, 6);
+    }
+
+    #[test]
+    fn who_was_told_a_wait_and_then_that_it_is_over_was_told_it_in_vain() {
+        let left_out = |ending, waits: &[f64]| {
+            let mut record = FanRecord::new(1);
+            record.arrive(0);
+            for (index, high_s) in waits.iter().enumerate() {
+                record.see_wait(WaitSeen::new(1_000 * index as u64, 1.0, *high_s));
+            }
+            record.end(ending, 60_000);
+            record
+        };
+        let crowd = [
+            left_out(Ending::SoldOut, &[900.0]),
+            left_out(Ending::RunEnded, &[900.0]),
+            left_out(Ending::RunEnded, &[900.0, 30.0]),
+            left_out(Ending::SoldOut, &[]),
+        ];
+        let waits = score(&crowd, 2.0);
+        assert_eq!((waits.left_out_told, waits.left_out_in_vain), (3, 2));
+        assert_eq!((waits.all.judged, waits.not_known), (2, 2));
     }
 
     #[test]
