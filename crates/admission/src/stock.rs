@@ -20,6 +20,9 @@ pub struct StockReport {
     pub held: u64,
     pub sold: u64,
     pub orders_total: u64,
+    /// Holds that are set aside for.
+    #[serde(default)]
+    pub holds: u64,
 }
 
 impl StockReport {
@@ -37,11 +40,21 @@ impl StockReport {
         self.free == 0 && self.held == 0 && self.sold > 0
     }
 
+    /// A shop that never had anything has nothing that could run out.
+    pub fn is_stocked(&self) -> bool {
+        self.free + self.held + self.sold > 0
+    }
+
+    /// What is held will be orders too, and is known minutes earlier.
+    pub fn orders_seen(&self) -> u64 {
+        self.orders_total.saturating_add(self.holds)
+    }
+
     pub fn seats_per_order(&self) -> f64 {
         const BEFORE_THE_FIRST: f64 = 2.0;
-        if self.orders_total == 0 {
-            return BEFORE_THE_FIRST;
+        match self.orders_seen() {
+            0 => BEFORE_THE_FIRST,
+            orders => (self.sold + self.held) as f64 / orders as f64,
         }
-        self.sold as f64 / self.orders_total as f64
     }
 }

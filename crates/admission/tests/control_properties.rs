@@ -61,6 +61,7 @@ fn room() -> impl Strategy<Value = Room> {
         |(free_seats, seats, holds)| Stock {
             free_seats,
             seats_per_order: seats,
+            orders: free_seats,
             first_holds: holds,
         },
     ));

@@ -193,6 +193,7 @@ async fn stock_of(events: &Events, holds: &Holds, event: EventId) -> Option<Stoc
     let size = events.size(event)?;
     let bits = holds.seats(event, size.seats).await.ok()??;
     let places = holds.places_left(event, size.tiers).await.ok()?;
+    let live = holds.live(event).await.ok()?;
     let sold = events.last_sold(event)?;
     let places_left: u64 = places.iter().map(|left| u64::from(*left)).sum();
     let free = u64::from(bits.counts().available) + places_left;
@@ -205,6 +206,7 @@ async fn stock_of(events: &Events, holds: &Holds, event: EventId) -> Option<Stoc
             .saturating_sub(sold.tickets),
         sold: sold.tickets,
         orders_total: sold.orders,
+        holds: live,
     })
 }
 

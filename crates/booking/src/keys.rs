@@ -15,7 +15,7 @@ pub fn of_scripts(event: EventId) -> [String; 11] {
         seats(event),
         of_event(event, "owner"),
         of_event(event, "holds"),
-        of_event(event, "due"),
+        due(event),
         of_event(event, "perfan"),
         tiers(event),
         committing(event),
@@ -48,6 +48,10 @@ pub fn holds(event: EventId) -> String {
 }
 
 /// `<order> <hold>` -> when its commit began.
+pub fn due(event: EventId) -> String {
+    of_event(event, "due")
+}
+
 pub fn committing(event: EventId) -> String {
     of_event(event, "committing")
 }

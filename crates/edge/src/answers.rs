@@ -48,7 +48,9 @@ pub struct PlaceAnswer {
     pub waiting: u64,
     pub estimated_wait_seconds: Option<WaitInterval>,
     pub rate_per_minute: Option<u64>,
-    /// Why the wait became longer than it was said to be
+    /// Why the wait became longer than it was said to be: `backend_slowed`,
+    /// `people_returned`, `paused`. Or, without a wait, `spoken_for`: as it looks now, what
+    /// is left goes to people ahead, and the turn comes if something is given back
     pub reason: Option<&'static str>,
     /// The operator's message to the line
     pub message: Option<String>,

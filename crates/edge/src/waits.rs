@@ -1,5 +1,5 @@
-//! The wait as fans are told it: read from what the leader announced with the board,
-//! by the number alone. A stream, a poll and a page therefore tell one fan the same,
+//! The wait as fans are told it, or why none is told: read from what the leader
+//! announced with the board, by the number alone. A stream, a poll and a page therefore tell one fan the same,
 //! on whichever edge, and nothing of it is kept here.
 
 use usher_base::{Lane, Number};
@@ -13,22 +13,31 @@ use crate::live::EventView;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Telling {
     pub interval: Option<WaitInterval>,
-    /// Why the wait became longer, if it did a moment ago.
+    /// Why the wait became longer, if it did a moment ago; or why none is told.
     pub reason: Option<&'static str>,
 }
+
+/// What is left goes to people ahead, as it looks now.
+const SPOKEN_FOR: &str = "spoken_for";
 
 /// The wait of this number, if anybody can say.
 pub fn tell(view: &EventView, lane: &Lane, number: Number) -> Telling {
     let of_lane = view.board().lane(lane);
     let outlook = of_lane.and_then(|of| of.outlook.as_ref());
+    let Some(outlook) = outlook.filter(|_| view.phase() != Phase::Paused) else {
+        return Telling::default();
+    };
+    if outlook.is_beyond(number) {
+        return Telling {
+            interval: None,
+            reason: Some(SPOKEN_FOR),
+        };
+    }
     // By Redis's clock, as the leader's words are.
-    let wait = outlook.and_then(|outlook| outlook.wait(number, view.at()));
-    match wait.filter(|_| view.phase() != Phase::Paused) {
-        Some(wait) => Telling {
-            interval: Some(shown(wait.interval)),
-            reason: wait.slipped.map(word),
-        },
-        None => Telling::default(),
+    let wait = outlook.wait(number, view.at());
+    Telling {
+        interval: wait.map(|wait| shown(wait.interval)),
+        reason: wait.and_then(|wait| wait.slipped).map(word),
     }
 }
 

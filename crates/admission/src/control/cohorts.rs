@@ -120,9 +120,17 @@ impl Cohorts {
         share(followed, self.due + prior_of).clamp(self.stage.share_min, 1.0)
     }
 
-    /// People whose time to follow is not over: each counts as far as it is not.
+    /// Relative variance of what is known of the share.
+    pub fn share_variance(&self) -> f64 {
+        let (share, seen) = (self.share(), self.due + self.stage.share_prior_of);
+        (1.0 - share) / (share * seen)
+    }
+
+    /// People who have not followed and whose time to follow is not over: each counts as far as it is not.
     pub fn undecided(&self, now_ms: u64) -> f64 {
-        self.remaining(now_ms, |_, open| open)
+        self.remaining(now_ms, |cohort, open| {
+            open.min(cohort.entered - cohort.followed).max(0.0)
+        })
     }
 
     /// People still expected to follow.
@@ -187,6 +195,17 @@ mod tests {
             "1 - p = {}",
             cohorts.share()
         );
+    }
+
+    #[test]
+    fn who_followed_has_decided() {
+        let mut cohorts = Cohorts::new(Tuning::default().holds);
+        let all = |age_s| [AgeCount { age_s, count: 10 }];
+        cohorts.observe(1_000, 1.0, 10, &[]);
+        assert!(cohorts.undecided(1_000) > 9.0);
+        cohorts.observe(2_000, 1.0, 10, &all(1));
+        cohorts.observe(3_000, 1.0, 0, &all(1));
+        assert!(cohorts.undecided(3_000) < 0.1);
     }
 
     #[test]

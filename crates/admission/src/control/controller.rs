@@ -129,6 +129,7 @@ impl Controller {
             release,
             rate_per_s: self.told_rate(chosen.rate_per_s, clause),
             clause,
+            reach: self.reach(now_ms, room),
             auto,
             state: self.snapshot(now_ms, room, sight, target_p99_ms),
         }
@@ -345,6 +346,13 @@ impl Controller {
             clause = Clause::NobodyWaiting;
         }
         (release, clause)
+    }
+
+    /// People in line whom the stock still serves, as those on their way and those who look around have it first.
+    fn reach(&self, now_ms: u64, room: &Room) -> Option<f64> {
+        let stock = room.stock.as_ref()?;
+        let (pending, doubt) = (self.claims.expected(now_ms), self.claims.share_variance());
+        Some(self.stock.reach(now_ms, stock, pending, doubt) / self.claims.share())
     }
 
     /// How many to release so that so many come.

@@ -75,7 +75,12 @@ pub enum Clause {
 impl Clause {
     /// Whether fewer are let in than the rate says, because there is room or stock for no more.
     pub fn narrows_the_door(self) -> bool {
-        matches!(self, Self::MaxInside | Self::Stock | Self::SoldOut)
+        self == Self::MaxInside || self.ends_the_line()
+    }
+
+    /// Whether what is left to sell binds: the first are let in as fast as ever, the others not at all.
+    pub fn ends_the_line(self) -> bool {
+        matches!(self, Self::Stock | Self::SoldOut)
     }
 
     /// Whether the rate is an operator's word, or a mean already, and not the law's
@@ -200,6 +205,9 @@ pub struct Decision {
     pub rate_per_s: f64,
     /// The clause that decided.
     pub clause: Clause,
+    /// People in line whom the free seats serve nine times in ten; `None` where nothing can run out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<f64>,
     /// What auto wants.
     pub auto: AutoRate,
     /// The state it came from.

@@ -38,6 +38,8 @@ pub struct Stock {
     pub free_seats: u64,
     /// Mean seats an order so far (or the operator's guess before the first).
     pub seats_per_order: f64,
+    /// Orders which that is the mean of.
+    pub orders: u64,
     /// First holds of a session since the last tick, by seconds since its claim.
     pub first_holds: Vec<AgeCount>,
 }

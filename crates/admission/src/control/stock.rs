@@ -9,6 +9,13 @@ use super::cohorts::Cohorts;
 use super::room::{Room, Stock};
 use super::tuning::Tuning;
 
+/// Nine times in ten it is no more than so many standard deviations above the mean.
+const Z_90: f64 = 1.2816;
+/// An order has no more.
+const MOST_SEATS: f64 = 1_000.0;
+/// Of the seats of an order, relative: people want one to four, or so.
+const ORDER_VARIANCE: f64 = 0.25;
+
 /// From claim to first hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StockRule {
@@ -47,14 +54,53 @@ impl StockRule {
         if stock.free_seats == 0 {
             return 0.0;
         }
-        let seats_per_order = if stock.seats_per_order >= 1.0 {
-            stock.seats_per_order
-        } else {
-            1.0
-        };
-        let orders = stock.free_seats as f64 / seats_per_order;
+        let orders = stock.free_seats as f64 / seats_per_order(stock);
         let allowed = largest_crowd(orders, self.hold_share(), z).max(1.0);
         (allowed - self.holds.undecided(now_ms) - pending).max(0.0)
+    }
+
+    /// People who may still come in and find something nine times in ten, whatever is not yet known well of
+    /// how many hold and how much they take. Fewer than `places`: those may be let in, these can be promised it.
+    /// `doubt` is the relative variance of who comes at all.
+    pub fn reach(&self, now_ms: u64, stock: &Stock, pending: f64, doubt: f64) -> f64 {
+        let (share, seats) = (self.hold_share(), seats_per_order(stock));
+        let of_orders = ORDER_VARIANCE / (stock.orders as f64 + 1.0);
+        let people = Demand {
+            each: share * seats,
+            luck: share * seats * seats * (1.0 - share + ORDER_VARIANCE),
+            doubt: self.holds.share_variance() + of_orders + doubt,
+        }
+        .people(stock.free_seats as f64);
+        (people - self.holds.undecided(now_ms) - pending).max(0.0)
+    }
+}
+
+/// Whatever was measured, within what an order can be.
+fn seats_per_order(stock: &Stock) -> f64 {
+    if stock.seats_per_order >= 1.0 {
+        stock.seats_per_order.min(MOST_SEATS)
+    } else {
+        1.0
+    }
+}
+
+/// What n people take: `n each` seats, with the variance `n luck + (n each)^2 doubt`.
+struct Demand {
+    each: f64,
+    luck: f64,
+    doubt: f64,
+}
+
+impl Demand {
+    /// The largest n that takes no more than these seats nine times in ten:
+    /// `n each + z sqrt(n luck + (n each)^2 doubt) <= seats`.
+    fn people(&self, seats: f64) -> f64 {
+        let z2 = Z_90 * Z_90;
+        // The square of it, `square n^2 - 2 half n + seats^2 = 0`, has the smaller root.
+        let square = self.each * self.each * (1.0 - z2 * self.doubt).max(0.1);
+        let half = seats * self.each + z2 * self.luck / 2.0;
+        let root = (half * half - square * seats * seats).max(0.0).sqrt();
+        seats * seats / (half + root)
     }
 }
 
@@ -88,6 +134,34 @@ mod tests {
             assert!((n * c + z * (n * c * (1.0 - c)).sqrt() - orders).abs() < 1e-6);
         }
         assert_eq!(largest_crowd(100.0, 0.5, -50.0), 400.0);
+    }
+
+    #[test]
+    fn what_is_promised_is_less_than_what_is_let_in_and_nears_it() {
+        let demand = Demand {
+            each: 2.0,
+            luck: 3.0,
+            doubt: 0.04,
+        };
+        let n = demand.people(300.0);
+        let most = n * 2.0 + Z_90 * (n * 3.0 + 4.0 * n * n * 0.04).sqrt();
+        assert!((most - 300.0).abs() < 1e-6, "{most}");
+        assert_eq!(demand.people(0.0), 0.0);
+
+        let rule = StockRule::new(&Tuning::default());
+        let after = |orders| Stock {
+            orders,
+            ..stock(5_000)
+        };
+        let reach = |orders| rule.reach(0, &after(orders), 0.0, 0.0);
+        let places = rule.places(0, &stock(5_000), 0.0, Z);
+        assert!((0.5..0.7).contains(&(reach(0) / places)), "{}", reach(0));
+        assert!(
+            (0.8..1.0).contains(&(reach(2_000) / places)),
+            "{}",
+            reach(2_000)
+        );
+        assert_eq!(rule.reach(0, &stock(5_000), 5_000.0, 0.0), 0.0);
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 use usher_base::{EventId, Lane, Timestamp};
 use usher_queue::pg::LaneRow;
-use usher_queue::wait::{Accuracy, Aim, LaneDemand, LaneWaits, Outlook, Pace, Rate, Scorer, Seen};
+use usher_queue::wait::{
+    Accuracy, Aim, LaneDemand, LaneWaits, Outlook, Pace, Plan, Rate, Scorer, Seen,
+};
 use usher_queue::{Bitmap, EventBoard, LaneBoard, LaneNews, Presence, Snapshot};
 
 use super::lanes::{Share, Shares};
@@ -19,6 +21,14 @@ pub(super) struct LaneState {
 /// Whether nobody is seen anywhere.
 pub(super) fn is_empty(snapshot: &Snapshot) -> bool {
     snapshot.lanes.iter().all(Bitmap::is_empty)
+}
+
+/// What is to come, of all lanes together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Course {
+    pub aim: Aim,
+    /// People whom what is left to sell still serves; `None` where nothing can run out.
+    pub reach: Option<f64>,
 }
 
 /// In the order of the line's rows, and so of every board.
@@ -83,17 +93,17 @@ impl LaneStates {
     }
 
     /// The waits that each lane is told. `gave_up` is of all lanes together, and
-    /// counts by their size. Without an aim nobody is let in for now, and nothing
+    /// counts by their size. Without a course nobody is let in for now, and nothing
     /// is said.
     pub fn outlooks(
         &mut self,
         board: &EventBoard,
         snapshot: &Snapshot,
         gave_up: u32,
-        aim: Option<Aim>,
+        course: Option<Course>,
     ) -> Vec<Outlook> {
         let now = board.at;
-        let Some(aim) = aim else {
+        let Some(Course { aim, reach }) = course else {
             self.rate.interrupt();
             for of in &mut self.lanes {
                 of.waits.interrupt();
@@ -110,11 +120,13 @@ impl LaneStates {
             })
             .collect();
         let paces = Pace::of_lanes(self.rate.per_second(), &demands);
+        let reaches = Pace::shared(reach, &demands);
         let lanes = self.lanes.iter_mut().zip(&board.lanes);
         lanes
-            .zip(seen.into_iter().zip(paces))
-            .map(|((of, lane), (seen, pace))| {
-                let plan = (pace, &self.rate);
+            .zip(seen.into_iter().zip(paces).zip(reaches))
+            .map(|((of, lane), ((seen, pace), reach))| {
+                let rate = &self.rate;
+                let plan = Plan { pace, rate, reach };
                 let told_before = lane.outlook.as_ref();
                 of.waits
                     .tell(seen, plan, told_before, self.scorer.width(), now)

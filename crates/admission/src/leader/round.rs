@@ -17,7 +17,7 @@ use usher_queue::{EventBoard, LeaderError, Mode as LineMode, Snapshot};
 use super::announce::{announce, lets_everybody_in, measure, present, shut, waiting};
 use super::claims::ClaimAges;
 use super::clerk::{Desk, Seen};
-use super::lane_states::LaneStates;
+use super::lane_states::{Course, LaneStates};
 use super::law::Kept;
 use super::lease::Lease;
 use super::release::{Plan, Releaser};
@@ -254,6 +254,7 @@ impl<'l> Round<'l> {
             stock: self.stock.as_ref().map(|stock| Stock {
                 free_seats: stock.free,
                 seats_per_order: stock.seats_per_order(),
+                orders: stock.orders_seen(),
                 first_holds: look.incoming.first_holds.clone(),
             }),
         }
@@ -283,13 +284,19 @@ impl<'l> Round<'l> {
             0
         };
         let is_still = shut(&look.board).is_some() || look.board.state.mode == LineMode::Paused;
-        let aim = (!is_still).then_some(Aim {
-            per_second: decision.rate_per_s,
-            is_set: decision.clause.is_steady(),
+        let aim = match decision.clause {
+            clause if clause.ends_the_line() => Aim::Unchanged,
+            clause if clause.is_steady() => Aim::Set(decision.rate_per_s),
+            _ => Aim::Law(decision.rate_per_s),
+        };
+        let is_stocked = self.stock.as_ref().is_some_and(StockReport::is_stocked);
+        let course = (!is_still).then_some(Course {
+            aim,
+            reach: decision.reach.filter(|_| is_stocked),
         });
         let outlooks = self
             .lanes
-            .outlooks(&look.board, &look.snapshot, self.gave_up, aim);
+            .outlooks(&look.board, &look.snapshot, self.gave_up, course);
         let news = self.lanes.news(outlooks, people);
         let token = self.lease.token();
         match self.leader.line.announce(self.event, token, &news).await {

@@ -44,6 +44,9 @@ pub(super) struct Answer {
     pub(super) rate_per_s: f64,
     pub(super) wanted_inside: f64,
     pub(super) alarm: bool,
+    /// As the law says it; the others know nothing of stock.
+    pub(super) reach: Option<f64>,
+    pub(super) ends_the_line: bool,
 }
 
 /// What laws are asked with: the measurements, and for the oracle the truth.
@@ -140,6 +143,8 @@ impl Law {
                     rate_per_s: decision.rate_per_s,
                     wanted_inside: decision.state.wanted_inside,
                     alarm: decision.state.alarm,
+                    reach: decision.reach,
+                    ends_the_line: decision.clause.ends_the_line(),
                 }
             }
             Self::Rate { rate, carry, aimd } => {

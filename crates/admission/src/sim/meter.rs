@@ -22,6 +22,9 @@ pub struct Row {
     pub alarm: bool,
     /// Fans who gave up for being refused, so far.
     pub gave_up: u64,
+    /// People in line whom the stock was believed to serve, and whether it bound.
+    pub reach: Option<f64>,
+    pub ends_the_line: bool,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +81,7 @@ impl Meter {
             stock: seats.map(|seats| Stock {
                 free_seats: seats.free,
                 seats_per_order: seats.seats_per_order(),
+                orders: seats.orders,
                 first_holds: self.first_holds.clone(),
             }),
         }
@@ -95,6 +99,8 @@ impl Meter {
             released: self.released,
             alarm: answer.alarm,
             gave_up: self.gave_up,
+            reach: answer.reach,
+            ends_the_line: answer.ends_the_line,
         });
     }
 

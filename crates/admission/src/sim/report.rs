@@ -44,9 +44,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Each second's decided rate (people/s) and how many were really let in.
-    pub fn flow(&self) -> impl Iterator<Item = (f64, u32)> {
-        self.rows.iter().map(|row| (row.rate_per_s, row.released))
+    /// Second by second: what was decided, and how many were really let in.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
     }
 
     /// The run as an SVG picture.

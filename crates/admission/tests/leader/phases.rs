@@ -147,7 +147,7 @@ async fn without_news_of_the_stock_the_shop_is_as_it_was() {
 }
 
 #[tokio::test]
-async fn behind_the_last_seats_the_rate_and_the_wait_are_what_really_comes() {
+async fn behind_the_last_seats_the_rate_is_what_really_comes_and_no_wait_is_told() {
     let venue = Venue::open().await;
     venue.crowd(60).await;
     venue.stock(4, 0, 1_006).await;
@@ -167,12 +167,20 @@ async fn behind_the_last_seats_the_rate_and_the_wait_are_what_really_comes() {
         told < 60.0,
         "{told} a minute, where 600 are set and none come"
     );
-    let outlook = venue.board().await.lanes[0].outlook.clone().unwrap();
-    let wait = outlook.wait(Number(50), venue.board().await.at);
-    let minutes = wait.map(|wait| wait.interval.likely.as_secs() / 60);
-    assert!(
-        minutes.is_none_or(|minutes| minutes >= 1),
-        "{minutes:?} min"
-    );
+    let outlook = || async { venue.board().await.lanes[0].outlook.clone().unwrap() };
+    let told = outlook().await;
+    assert!(told.is_beyond(Number(50)));
+    assert_eq!(told.wait(Number(50), venue.board().await.at), None);
+
+    // What comes back reaches further, and those it reaches are told their wait.
+    venue.stock(400, 0, 1_006).await;
+    until(
+        "the fans whom the stock reaches are told a wait",
+        || async {
+            let wait = outlook().await.wait(Number(50), venue.board().await.at);
+            wait.is_some_and(|wait| wait.interval.likely.as_secs() < 30)
+        },
+    )
+    .await;
     leader.stop().await;
 }

@@ -415,6 +415,7 @@ impl Venue {
             held,
             sold,
             orders_total: sold / 2,
+            holds: held / 2,
         };
         let redis = self.line.redis();
         report.publish(redis, self.event).await.unwrap();

@@ -16,6 +16,10 @@ const LEAST_HELD: f64 = 0.8;
 const MOST_ERROR: f64 = 0.1;
 /// Beyond the error of one who knows the present rate and the present crowd exactly.
 const MOST_BEYOND_ORACLE: f64 = 0.05;
+/// Of the fans whom a sell-out lets in: told no wait half-way.
+const MOST_UNTOLD: f64 = 0.33;
+/// Of those whom it does not: told a wait that passed.
+const MOST_IN_VAIN: f64 = 0.1;
 /// Slips of more than two seconds without a reason, a fan. None is wanted; a few come
 /// where the points change between which a fan is told the wait.
 const MOST_UNEXPLAINED: f64 = 0.5;
@@ -72,6 +76,10 @@ fn print(profile: &Profile, all: &Outcome) {
         tenths.collect()
     };
     println!("    held{}\n    error{}", row(held), row(error));
+    println!(
+        "    let in untold {} of {}, left out in vain {} of {}",
+        all.untold, all.fans, all.in_vain, all.left_out
+    );
 }
 
 fn plays(profile: &Profile) {
@@ -92,6 +100,12 @@ fn plays(profile: &Profile) {
         Expected::Goal => {
             assert!(held(half) >= LEAST_HELD, "{name}: {}", held(half));
             within(half, MOST_ERROR);
+        }
+        Expected::SellOut => {
+            let most = |share: f64, of: usize| (share * of as f64) as usize;
+            assert!(held(half) >= LEAST_HELD, "{name}: {}", held(half));
+            assert!(all.untold <= most(MOST_UNTOLD, all.fans), "{name}");
+            assert!(all.in_vain <= most(MOST_IN_VAIN, all.left_out), "{name}");
         }
         Expected::GoalAtSameRate => within(&all.half_way_same_rate, MOST_ERROR),
         Expected::LikeOracle => within(half, oracle(half) + MOST_BEYOND_ORACLE),

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use usher_base::{Number, Timestamp};
-use usher_queue::wait::{Aim, Outlook};
+use usher_queue::wait::Outlook;
 
 use crate::crowd::{Crowd, Fan};
-use crate::profiles::{Flow, MAX_SECONDS, Profile};
+use crate::profiles::{Flow, Profile};
 use crate::teller::{LaneNow, Teller, Told, tell};
 
 /// Relative errors are taken against at least this many seconds, as `usher rehearse` does.
@@ -34,6 +34,11 @@ pub struct Outcome {
     /// Of those, fans for whom the rate stayed as it was from half-way on.
     pub half_way_same_rate: Vec<Judged>,
     pub tenths: [Vec<Judged>; TENTHS],
+    /// Fans let in who half-way were told no wait.
+    pub untold: usize,
+    /// Fans never let in, and of those the ones who were told a wait that passed.
+    pub left_out: usize,
+    pub in_vain: usize,
     /// Times a fan heard a later turn than before, and how often without a reason.
     pub slips: usize,
     pub unexplained: usize,
@@ -47,6 +52,9 @@ impl Outcome {
         for (into, from) in self.tenths.iter_mut().zip(other.tenths) {
             into.extend(from);
         }
+        self.untold += other.untold;
+        self.left_out += other.left_out;
+        self.in_vain += other.in_vain;
         self.slips += other.slips;
         self.unexplained += other.unexplained;
         self.fans += other.fans;
@@ -56,7 +64,8 @@ impl Outcome {
 #[derive(Clone, Copy)]
 struct Heard {
     at: u32,
-    told: Told,
+    /// `None`: no wait could be told.
+    told: Option<Told>,
     oracle_s: f64,
 }
 
@@ -79,14 +88,10 @@ pub fn play(profile: &Profile, seed: u64) -> Outcome {
     let mut teller = Teller::new(lanes.len());
     let mut outcome = Outcome::default();
     let mut passes = vec![0.0; lanes.len()];
-    for second in 0..MAX_SECONDS {
+    for second in 0..profile.seconds() {
         let flow = profile.flow(second);
         let now: Vec<LaneNow> = lanes.iter_mut().map(|of| of.second(second)).collect();
-        let aim = Aim {
-            per_second: flow.planned,
-            is_set: flow.is_set,
-        };
-        teller.tick(&now, aim, timestamp(second));
+        teller.tick(&now, flow.aim, flow.reach, timestamp(second));
         let parts = parts(&lanes);
         for (index, lane) in lanes.iter_mut().enumerate() {
             let rate = flow.planned * parts[index];
@@ -99,6 +104,7 @@ pub fn play(profile: &Profile, seed: u64) -> Outcome {
     }
     for lane in &lanes {
         lane.judge(profile, &mut outcome);
+        lane.judge_left_out(profile.seconds(), &mut outcome);
     }
     outcome
 }
@@ -139,20 +145,19 @@ impl Lane {
     fn tell(&mut self, outlook: &Outlook, rate: f64, second: u32, outcome: &mut Outcome) {
         self.heard.resize_with(self.crowd.fans.len(), Vec::new);
         let board = self.crowd.board();
-        for (before, fan) in self.crowd.listening().enumerate() {
+        for (index, fan) in self.crowd.listening().enumerate() {
             let ahead = board.ahead(fan.number);
             let heard = &mut self.heard[fan.number.0 as usize - 1];
             let is_due = ahead < 1_000 || (second + fan.number.0).is_multiple_of(10);
             if !is_due {
                 continue;
             }
-            let Some(told) = tell(outlook, fan.number, timestamp(second)) else {
-                continue;
-            };
+            let told = tell(outlook, fan.number, timestamp(second));
             // Who was away meanwhile may find anything.
             let recent = heard.last().filter(|last| last.at + 10 >= second);
-            if let Some(last) = recent {
-                let then = f64::from(last.at) + last.told.likely_s;
+            let before = recent.and_then(|last| Some((last.at, last.told?)));
+            if let (Some((at, last)), Some(told)) = (before, told) {
+                let then = f64::from(at) + last.likely_s;
                 let slipped = f64::from(second) + told.likely_s > then + 2.0;
                 outcome.slips += usize::from(slipped);
                 outcome.unexplained += usize::from(slipped && told.reason.is_none());
@@ -160,7 +165,7 @@ impl Lane {
             heard.push(Heard {
                 at: second,
                 told,
-                oracle_s: (before as f64 + 0.5) / rate,
+                oracle_s: (index as f64 + 0.5) / rate,
             });
         }
     }
@@ -175,6 +180,8 @@ impl Lane {
                 let share = tenth as f64 / TENTHS as f64;
                 into.extend(judged(fan, heard, admitted, share));
             }
+            let then = last_heard(fan, heard, admitted, 0.5);
+            outcome.untold += usize::from(then.is_some_and(|one| one.told.is_none()));
             let Some(half_way) = judged(fan, heard, admitted, 0.5) else {
                 continue;
             };
@@ -189,21 +196,39 @@ impl Lane {
     }
 }
 
-/// What was told last when this share of the wait had passed.
-fn judged(fan: &Fan, heard: &[Heard], admitted: f64, share: f64) -> Option<Judged> {
+impl Lane {
+    /// Fans who waited to the end for nothing.
+    fn judge_left_out(&self, end: u32, outcome: &mut Outcome) {
+        for (fan, heard) in self.crowd.fans.iter().zip(&self.heard) {
+            if fan.waits() {
+                let passed = |one: &Heard| {
+                    let high_s = one.told.map_or(f64::INFINITY, |told| told.high_s);
+                    f64::from(one.at) + high_s < f64::from(end)
+                };
+                outcome.left_out += 1;
+                outcome.in_vain += usize::from(heard.iter().any(passed));
+            }
+        }
+    }
+}
+
+/// What was heard last when this share of the wait had passed; nothing by the absent.
+fn last_heard<'h>(fan: &Fan, heard: &'h [Heard], admitted: f64, share: f64) -> Option<&'h Heard> {
     let wait = admitted - f64::from(fan.came);
     let then = f64::from(fan.came) + share * wait;
     let last = heard.partition_point(|one| f64::from(one.at) <= then);
     let heard = heard.get(last.saturating_sub(1))?;
-    // Who was away then heard nothing.
-    if f64::from(heard.at) < then - TOLD_EVERY_S {
-        return None;
-    }
+    (f64::from(heard.at) >= then - TOLD_EVERY_S).then_some(heard)
+}
+
+fn judged(fan: &Fan, heard: &[Heard], admitted: f64, share: f64) -> Option<Judged> {
+    let heard = last_heard(fan, heard, admitted, share)?;
+    let told = heard.told?;
     let came_s = (admitted - f64::from(heard.at)).max(0.0);
     let off = |told_s: f64| (told_s - came_s) / came_s.max(RELATIVE_FLOOR_S);
-    let Told { low_s, high_s, .. } = heard.told;
+    let Told { low_s, high_s, .. } = told;
     Some(Judged {
-        error: off(heard.told.likely_s),
+        error: off(told.likely_s),
         held: low_s - ROUNDING_S <= came_s && came_s <= high_s + ROUNDING_S,
         oracle_error: off(heard.oracle_s),
     })

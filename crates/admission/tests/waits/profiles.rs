@@ -1,8 +1,9 @@
 //! What is let in, second by second: rates that an operator sets, and what the law
-//! did in its own simulator. Half of them the estimator was looked at with while it
+//! did in its own simulator, a sell-out among it. Half of them the estimator was looked at with while it
 //! was made; the others it first met when it was done.
 
 use usher_admission::sim::{LawKind, Plant, Scenario, run};
+use usher_queue::wait::Aim;
 
 use crate::crowd::Habits;
 
@@ -17,8 +18,10 @@ pub struct Flow {
     /// The decided rate, people a second.
     pub planned: f64,
     pub released: u32,
-    /// An operator's word, not the law's guess.
-    pub is_set: bool,
+    /// What the teller hears of it.
+    pub aim: Aim,
+    /// People in line whom the stock still serves.
+    pub reach: Option<f64>,
 }
 
 pub struct Profile {
@@ -40,6 +43,9 @@ pub enum Expected {
     /// An operator changes the rate while many are between half-way and their turn,
     /// which nobody can know: to a tenth for the others.
     GoalAtSameRate,
+    /// More fans than tickets: those who got in were told their wait, and it came; the
+    /// others were not told one that passed.
+    SellOut,
     /// The law stops and goes: hardly worse than one who knows its present rate.
     LikeOracle,
     /// The law grows tenfold while they wait. Told far too long, and no bound is claimed.
@@ -74,6 +80,14 @@ const fn crowd(fans: u32, habits: Habits) -> Habits {
 }
 
 impl Profile {
+    /// Where it ends, whoever still waits.
+    pub fn seconds(&self) -> u32 {
+        match self.expected {
+            Expected::SellOut => self.flow.len() as u32,
+            _ => MAX_SECONDS,
+        }
+    }
+
     /// The flow of one second; after the end the second half comes again.
     pub fn flow(&self, second: u32) -> Flow {
         let (second, length) = (second as usize, self.flow.len());
@@ -100,7 +114,8 @@ impl Profile {
             Flow {
                 planned,
                 released,
-                is_set: true,
+                aim: Aim::Set(planned),
+                reach: None,
             }
         });
         let flow = seconds.collect();
@@ -119,14 +134,20 @@ impl Profile {
         let report = run(&Plant::a(), &scenario, LawKind::Usher, seed).expect("it runs");
         // A fifth of it, so that a few thousand fans wait for minutes.
         let mut owed = 0.0;
-        let flow = report.flow().map(|(planned, released)| {
-            owed += f64::from(released) * LAW_SCALE;
+        let flow = report.rows().iter().take(MAX_SECONDS as usize).map(|row| {
+            owed += f64::from(row.released) * LAW_SCALE;
             let released = owed as u32;
             owed -= f64::from(released);
+            let planned = row.rate_per_s * LAW_SCALE;
             Flow {
-                planned: planned * LAW_SCALE,
+                planned,
                 released,
-                is_set: false,
+                aim: if row.ends_the_line {
+                    Aim::Unchanged
+                } else {
+                    Aim::Law(planned)
+                },
+                reach: row.reach.map(|people| people * LAW_SCALE),
             }
         });
         Self {
@@ -176,6 +197,7 @@ pub fn known() -> Vec<Profile> {
         Profile::law("law, capacity halves", "halves", 1, crowd(4_000, USUAL)),
         Profile::law("law, drift", "drift", 1, crowd(4_000, PHONES)),
         Profile::law("law, cold start", "cold-50", 1, crowd(4_000, USUAL)),
+        Profile::law("law, sell-out", "stock", 1, crowd(2_000, USUAL)).expecting(Expected::SellOut),
     ]
 }
 
@@ -200,6 +222,9 @@ pub fn held_out() -> Vec<Profile> {
         Profile::law("law, doubles", "doubles", 2, crowd(4_000, USUAL)).held_out(),
         Profile::law("law, stalls", "stalls", 2, crowd(4_000, PHONES)).held_out(),
         Profile::law("law, no-shows fall", "no-show", 2, crowd(4_000, USUAL)).held_out(),
+        Profile::law("law, sell-out", "stock", 2, crowd(3_000, PHONES))
+            .held_out()
+            .expecting(Expected::SellOut),
         Profile::law("law, very cold", "cold-10", 2, crowd(2_000, USUAL))
             .held_out()
             .expecting(Expected::Nothing),

@@ -3,7 +3,7 @@
 
 use usher_base::{EventId, Number, Timestamp};
 use usher_queue::wait::{
-    Aim, LaneDemand, LaneWaits, Outlook, Pace, Rate, Scorer, Seen, SlipReason,
+    Aim, LaneDemand, LaneWaits, Outlook, Pace, Plan, Rate, Scorer, Seen, SlipReason,
 };
 use usher_queue::{Bitmap, Board};
 
@@ -56,7 +56,7 @@ impl Teller {
         self.lanes[lane].called(numbers.iter().copied(), now, &mut self.scorer);
     }
 
-    pub fn tick(&mut self, lanes: &[LaneNow], aim: Aim, now: Timestamp) {
+    pub fn tick(&mut self, lanes: &[LaneNow], aim: Aim, reach: Option<f64>, now: Timestamp) {
         self.scorer.tick(EventId::new(now));
         self.rate.observe(aim, now);
         let measured = self.lanes.iter_mut().zip(lanes);
@@ -67,15 +67,16 @@ impl Teller {
             })
             .collect();
         let paces = Pace::of_lanes(self.rate.per_second(), &demands);
-        let width = self.scorer.width();
+        let reaches = Pace::shared(reach, &demands);
+        let (width, rate) = (self.scorer.width(), &self.rate);
         let told = self
             .lanes
             .iter_mut()
             .zip(lanes)
-            .zip(paces)
-            .map(|((of, lane), pace)| {
-                let outlook = of.tell(lane.seen(), (pace, &self.rate), None, width, now);
-                outlook.to_string()
+            .zip(paces.into_iter().zip(reaches))
+            .map(|((of, lane), (pace, reach))| {
+                let plan = Plan { pace, rate, reach };
+                of.tell(lane.seen(), plan, None, width, now).to_string()
             });
         self.announced = told.collect();
     }

@@ -193,6 +193,18 @@ impl Holds {
         Ok(bytes.and_then(|bytes| SeatBits::from_redis(bytes, count)))
     }
 
+    /// Holds that set something aside now, those being paid for included.
+    pub async fn live(&self, event: EventId) -> Result<u64, CallError> {
+        let count = |key: String| {
+            let mut card = redis::cmd("ZCARD");
+            card.arg(key);
+            self.redis.command::<u64>(card)
+        };
+        let (due, committing) =
+            tokio::try_join!(count(keys::due(event)), count(keys::committing(event)))?;
+        Ok(due + committing)
+    }
+
     /// Places left in each of the first `count` standing tiers.
     pub async fn places_left(&self, event: EventId, count: u16) -> Result<Vec<u32>, CallError> {
         if count == 0 {

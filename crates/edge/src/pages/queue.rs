@@ -27,13 +27,14 @@ pub enum Standing {
     Absent,
 }
 
-/// Why a wait became longer than it was said to be.
+/// Why a wait became longer than it was said to be, or why none is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlipReason {
     Paused,
     BackendSlowed,
     PeopleReturned,
+    SpokenFor,
 }
 
 impl SlipReason {
@@ -43,7 +44,24 @@ impl SlipReason {
             "paused" => Some(Self::Paused),
             "backend_slowed" => Some(Self::BackendSlowed),
             "people_returned" => Some(Self::PeopleReturned),
+            "spoken_for" => Some(Self::SpokenFor),
             _ => None,
+        }
+    }
+
+    /// The script words it alike.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Paused => "The line was paused for a while, so the wait became longer.",
+            Self::BackendSlowed => {
+                "Buying takes longer than usual at the moment, so people are let in more slowly."
+            }
+            Self::PeopleReturned => {
+                "Some people ahead of you came back to their places, so the wait became longer."
+            }
+            Self::SpokenFor => {
+                "As it looks now, the tickets that are left go to people ahead of you. You keep your place, and move up as soon as tickets come back."
+            }
         }
     }
 }
@@ -158,18 +176,7 @@ impl QueuePage {
         }
     }
 
-    const fn reason_words(&self) -> &'static str {
-        match self.place.reason {
-            Some(SlipReason::Paused) => {
-                "The line was paused for a while, so the wait became longer."
-            }
-            Some(SlipReason::BackendSlowed) => {
-                "Buying takes longer than usual at the moment, so people are let in more slowly."
-            }
-            Some(SlipReason::PeopleReturned) => {
-                "Some people ahead of you came back to their places, so the wait became longer."
-            }
-            None => "",
-        }
+    fn reason_words(&self) -> &'static str {
+        self.place.reason.map_or("", SlipReason::words)
     }
 }

@@ -183,6 +183,14 @@ fn queues() -> Vec<(&'static str, QueuePage)> {
                 ..place()
             }),
         ),
+        (
+            "queue-spoken-for",
+            queue(Place {
+                estimated_wait_seconds: None,
+                reason: Some(SlipReason::SpokenFor),
+                ..place()
+            }),
+        ),
         ("queue-paused", queue(with_phase(Phase::Paused))),
         ("queue-admitted", queue(standing(Standing::Admitted))),
         ("queue-inside", queue(standing(Standing::Inside))),

@@ -128,11 +128,14 @@ fn fraction_digits(currency: &str) -> u32 {
 mod tests {
     use serde::Deserialize;
 
+    use crate::pages::SlipReason;
+
     #[derive(Deserialize)]
     struct Cases {
         wait: Vec<(u64, u64, String)>,
         count: Vec<(u64, String)>,
         money: Vec<(i64, String, String)>,
+        reason: Vec<(String, String)>,
     }
 
     #[test]
@@ -147,6 +150,10 @@ mod tests {
         }
         for (amount, currency, words) in cases.money {
             assert_eq!(super::money(amount, &currency), words);
+        }
+        for (reason, words) in cases.reason {
+            let reason = SlipReason::named(&reason).unwrap();
+            assert_eq!(reason.words(), words);
         }
     }
 }

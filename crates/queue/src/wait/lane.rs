@@ -12,6 +12,7 @@ use super::pace::Pace;
 use super::people::People;
 use super::promises::{Basis, Promises, Span};
 use super::rate::Rate;
+use super::reach::Reach;
 use super::score::Scorer;
 use crate::bitmap::Bitmap;
 use crate::board::Board;
@@ -40,6 +41,16 @@ pub struct Seen<'a> {
     pub left: u32,
 }
 
+/// What is to come of a lane.
+#[derive(Clone, Debug)]
+pub struct Plan<'r> {
+    pub pace: Pace,
+    pub rate: &'r Rate,
+    /// People of the lane whom what is left to sell still serves; `None` where
+    /// nothing can run out.
+    pub reach: Option<f64>,
+}
+
 #[derive(Debug)]
 pub struct LaneWaits {
     /// The largest number called so far.
@@ -47,6 +58,7 @@ pub struct LaneWaits {
     called: u32,
     people: People,
     promises: Promises,
+    reach: Reach,
     /// People let in over people meant to be.
     carried_out: Fading,
     /// That of each full stretch, the newest last.
@@ -70,6 +82,7 @@ impl Default for LaneWaits {
             called: 0,
             people: People::default(),
             promises: Promises::default(),
+            reach: Reach::default(),
             carried_out: Fading::guess(0.0, 0.0, MEMORY_S),
             stretches: VecDeque::with_capacity(MAX_STRETCHES),
             open: Stretch::default(),
@@ -91,7 +104,7 @@ impl LaneWaits {
             self.called += 1;
             if number > self.front {
                 self.front = number;
-                if let Some(score) = self.promises.score(number, now) {
+                if let Some(score) = self.promises.score(number, &self.reach, now) {
                     scorer.take_in(score);
                 }
             }
@@ -142,16 +155,18 @@ impl LaneWaits {
     pub fn tell(
         &mut self,
         seen: Seen<'_>,
-        plan: (Pace, &Rate),
+        plan: Plan<'_>,
         told_before: Option<&Outlook>,
         width: f64,
         now: Timestamp,
     ) -> Outlook {
-        let (pace, rate) = plan;
+        let Plan { pace, rate, reach } = plan;
         let is_new = self.before.is_none();
         let surplus = rate.surplus();
         let meant = pace.people_in(1.0) * surplus.factor(0.0);
-        self.before = Some((now, meant));
+        // Few let in because little is left is no slow rate.
+        let is_measured = reach.is_none_or(|people| people >= meant);
+        self.before = Some((now, if is_measured { meant } else { 0.0 }));
         let forecast = Forecast {
             surplus,
             pace: pace.times(self.carried_out.believed(BELIEVED_PEOPLE)),
@@ -171,16 +186,18 @@ impl LaneWaits {
         {
             self.front = told.points().first().map_or(self.front, |of| of.number);
             self.promises.take_over(told, basis, now);
+            self.reach.take_over(told.reach());
         }
+        self.reach.update(seen.board, reach, now);
         let span = Span {
             board: seen.board,
             front: self.front,
         };
         let mut promises = std::mem::take(&mut self.promises);
         let fresh = |number| forecast.wait(self.ahead(seen, number));
-        promises.update(span, fresh, basis, now);
+        promises.update(span, fresh, &self.reach, basis, now);
         self.promises = promises;
-        self.promises.outlook()
+        self.promises.outlook(&self.reach)
     }
 
     /// Who stands before a number.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use usher_base::{InvalidId, Number, Timestamp};
 
 use super::forecast::Interval;
+use super::reach::is_within;
 
 /// Points of one lane at most.
 pub(super) const MAX_POINTS: usize = 66;
@@ -40,6 +41,8 @@ pub struct Point {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
     points: Vec<Point>,
+    /// What is left to sell reaches so far; `None`: to everybody.
+    reach: Option<Number>,
 }
 
 /// What one fan is told.
@@ -51,17 +54,29 @@ pub struct Wait {
 
 impl Outlook {
     /// `points` ascend by number, and are few.
-    pub(super) fn new(points: Vec<Point>) -> Self {
-        Self { points }
+    pub(super) fn new(points: Vec<Point>, reach: Option<Number>) -> Self {
+        Self { points, reach }
     }
 
     pub fn points(&self) -> &[Point] {
         &self.points
     }
 
+    pub(super) fn reach(&self) -> Option<Number> {
+        self.reach
+    }
+
+    /// Whether what is left to sell goes to people before this number, as it looks now.
+    pub fn is_beyond(&self, number: Number) -> bool {
+        !is_within(self.reach, number)
+    }
+
     /// The wait of this number. Numbers before the first point are served at once;
     /// one that came after the last tick lies where the last stretch leads.
     pub fn wait(&self, number: Number, now: Timestamp) -> Option<Wait> {
+        if self.is_beyond(number) {
+            return None;
+        }
         let behind = self.points.partition_point(|point| point.number < number);
         let behind = behind.clamp(1, self.points.len().checked_sub(1)?.max(1));
         let from = self.points.get(behind - 1)?;
@@ -105,8 +120,8 @@ impl SlipReason {
     }
 }
 
-/// `number low likely-low high-likely [reason];...`, in milliseconds, as the event's
-/// meta keeps it.
+/// `number low likely-low high-likely [reason];...[>reach]`, in milliseconds, as the
+/// event's meta keeps it.
 impl fmt::Display for Outlook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, point) in self.points.iter().enumerate() {
@@ -125,7 +140,10 @@ impl fmt::Display for Outlook {
                 write!(f, " {}", reason.letter())?;
             }
         }
-        Ok(())
+        match self.reach {
+            Some(last) => write!(f, ">{}", last.0),
+            None => Ok(()),
+        }
     }
 }
 
@@ -133,13 +151,19 @@ impl FromStr for Outlook {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        if text.is_empty() {
-            return Ok(Self::default());
-        }
-        let points: Option<Vec<Point>> = text.split(';').take(MAX_POINTS).map(point).collect();
-        let points = points.filter(|points| points.is_sorted_by_key(|point| point.number));
-        points.map(Self::new).ok_or(InvalidId("outlook"))
+        outlook(text).ok_or(InvalidId("outlook"))
     }
+}
+
+fn outlook(text: &str) -> Option<Outlook> {
+    let (points, reach) = match text.split_once('>') {
+        Some((points, last)) => (points, Some(Number(last.parse().ok()?))),
+        None => (text, None),
+    };
+    let points = points.split_terminator(';').take(MAX_POINTS);
+    let points: Vec<Point> = points.map(point).collect::<Option<_>>()?;
+    let is_sorted = points.is_sorted_by_key(|point| point.number);
+    is_sorted.then(|| Outlook::new(points, reach))
 }
 
 fn point(text: &str) -> Option<Point> {
@@ -185,11 +209,8 @@ mod tests {
 
     fn outlook() -> Outlook {
         let slipped = Some(SlipReason::MoreCameBack);
-        Outlook::new(vec![
-            at(10, 0, None),
-            at(20, 100, None),
-            at(40, 300, slipped),
-        ])
+        let points = vec![at(10, 0, None), at(20, 100, None), at(40, 300, slipped)];
+        Outlook::new(points, None)
     }
 
     fn likely(number: u32) -> u64 {
@@ -205,13 +226,24 @@ mod tests {
         let told = outlook().wait(Number(30), NOW).unwrap();
         assert_eq!(told.slipped, Some(SlipReason::MoreCameBack));
         assert_eq!(Outlook::default().wait(Number(3), NOW), None);
-        let one = Outlook::new(vec![at(10, 7, None)]).wait(Number(12), NOW);
+        let one = Outlook::new(vec![at(10, 7, None)], None).wait(Number(12), NOW);
         assert_eq!(one.unwrap().interval.likely.as_secs(), 7);
     }
 
     #[test]
+    fn nothing_is_told_beyond_what_is_left() {
+        let ended = Outlook::new(outlook().points, Some(Number(30)));
+        assert_eq!(ended.wait(Number(30), NOW), outlook().wait(Number(30), NOW));
+        assert_eq!(ended.wait(Number(31), NOW), None);
+        assert!(ended.is_beyond(Number(31)) && !ended.is_beyond(Number(30)));
+        assert!(!outlook().is_beyond(Number(5_000)));
+    }
+
+    #[test]
     fn it_survives_text() {
-        for outlook in [outlook(), Outlook::default()] {
+        let ended = Outlook::new(outlook().points, Some(Number(30)));
+        let empty = Outlook::new(Vec::new(), Some(Number(0)));
+        for outlook in [outlook(), Outlook::default(), ended, empty] {
             assert_eq!(outlook.to_string().parse(), Ok(outlook));
         }
         for bad in [
@@ -221,6 +253,8 @@ mod tests {
             "2 0 0 0;1 0 0 0",
             "1 2 -3 4",
             ";",
+            "1 2 3 4>",
+            "1 2 3 4>5>6",
         ] {
             assert!(bad.parse::<Outlook>().is_err(), "{bad}");
         }

@@ -64,6 +64,16 @@ impl Pace {
         paces
     }
 
+    /// So many people, divided among the lanes as they will be called.
+    pub fn shared(people: Option<f64>, lanes: &[LaneDemand]) -> Vec<Option<f64>> {
+        let Some(people) = people else {
+            return vec![None; lanes.len()];
+        };
+        let as_if_in_a_second = Self::of_lanes(people, lanes);
+        let shares = as_if_in_a_second.iter().map(|pace| pace.people_in(1.0));
+        shares.map(Some).collect()
+    }
+
     pub fn now(&self) -> f64 {
         self.at(0.0)
     }
@@ -107,6 +117,22 @@ mod tests {
         assert_eq!(paces[1].steps, [(0.0, 2.0), (10.0, 8.0)]);
         assert!((paces[1].people_in(12.0) - 36.0).abs() < 1e-9);
         assert!((paces[1].at(9.9) - 2.0).abs() < 1e-9 && (paces[1].at(10.0) - 8.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_left_is_divided_as_people_are_called() {
+        let lanes = [lane(3, 60), lane(1, 100)];
+        assert_eq!(Pace::shared(None, &lanes), [None, None]);
+        let shared = |people| {
+            let shares = Pace::shared(Some(people), &lanes).into_iter();
+            shares
+                .map(|of| of.unwrap_or(f64::NAN).round())
+                .collect::<Vec<f64>>()
+        };
+        assert_eq!(shared(40.0), [30.0, 10.0]);
+        assert_eq!(shared(0.0), [0.0, 0.0]);
+        // 60 and 20 while both are asked for, then all to the second.
+        assert_eq!(shared(120.0)[1], 60.0);
     }
 
     #[test]

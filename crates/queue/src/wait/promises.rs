@@ -9,6 +9,7 @@ use usher_base::{Number, Timestamp};
 
 use super::forecast::Interval;
 use super::outlook::{MAX_POINTS, Outlook, Point, SlipReason, between, share};
+use super::reach::Reach;
 use super::score::Score;
 use crate::board::Board;
 
@@ -82,6 +83,7 @@ impl Promises {
         &mut self,
         span: Span<'_>,
         fresh: impl Fn(Number) -> Option<Interval>,
+        reach: &Reach,
         basis: Basis,
         now: Timestamp,
     ) {
@@ -94,7 +96,12 @@ impl Promises {
                 return;
             };
             let fresh = Told::new(&fresh, now);
-            knot.update(fresh, basis, was_paused);
+            if reach.has(knot.number) {
+                knot.update(fresh, basis, was_paused);
+            } else {
+                // It is told nothing, and is held to nothing.
+                knot.replace(fresh, basis);
+            }
         }
         for number in self.newcomers(span) {
             let Some(fresh) = fresh(number) else { return };
@@ -129,9 +136,9 @@ impl Promises {
         self.knots.is_empty()
     }
 
-    pub fn outlook(&self) -> Outlook {
+    pub fn outlook(&self, reach: &Reach) -> Outlook {
         let Some((now, front)) = self.said.filter(|_| !self.knots.is_empty()) else {
-            return Outlook::default();
+            return Outlook::new(Vec::new(), reach.end());
         };
         // Who is at the front is being called.
         let called = Point {
@@ -142,11 +149,12 @@ impl Promises {
             slipped: None,
         };
         let told = self.knots.iter().map(|knot| knot.point(now));
-        Outlook::new([called].into_iter().chain(told).take(MAX_POINTS).collect())
+        let points = [called].into_iter().chain(told).take(MAX_POINTS);
+        Outlook::new(points.collect(), reach.end())
     }
 
-    /// The turn of this number came: what was it told half-way?
-    pub fn score(&self, number: Number, admitted_at: Timestamp) -> Option<Score> {
+    /// The turn of this number came: what was it told half-way, if anything?
+    pub fn score(&self, number: Number, reach: &Reach, admitted_at: Timestamp) -> Option<Score> {
         let index = self.knots.partition_point(|knot| knot.number < number);
         let to = self.knots.get(index)?;
         let from = match index.checked_sub(1) {
@@ -157,6 +165,9 @@ impl Promises {
         let way = share(from.number, to.number, number).min(1.0);
         let since = between(from.since, to.since, way);
         let half_way = between(since, admitted_at, 0.5);
+        if !reach.had(number, half_way) {
+            return None;
+        }
         let (from, to) = (from.told_at(half_way), to.told_at(half_way));
         let point = |of: fn(&Told) -> Timestamp| between(of(from), of(to), way);
         Some(Score::new(
@@ -224,12 +235,13 @@ impl Knot {
             .max(doubt_s * NOTABLE_PART)
             .max(UNNOTICED_S);
         if later_s > notable_s {
-            self.slipped = Some((self.reason(basis, was_paused), now));
-            self.remember(fresh);
-            self.basis = basis;
+            let reason = self.reason(basis, was_paused);
+            self.replace(fresh, basis);
+            self.slipped = Some((reason, now));
         } else if later_s < -notable_s {
-            self.remember(fresh);
-            self.basis = basis;
+            let slipped = self.slipped;
+            self.replace(fresh, basis);
+            self.slipped = slipped;
         } else {
             let likely = self.told.likely;
             // The bounds lie around it as they do now; the later one only comes nearer.
@@ -242,6 +254,13 @@ impl Knot {
                 high: high.min(self.told.high).max(likely),
             });
         }
+    }
+
+    /// What was told before counts no longer.
+    fn replace(&mut self, fresh: Told, basis: Basis) {
+        self.remember(fresh);
+        self.basis = basis;
+        self.slipped = None;
     }
 
     fn reason(&self, basis: Basis, was_paused: bool) -> SlipReason {
@@ -350,11 +369,14 @@ mod tests {
             board: &board,
             front: Number(front),
         };
-        promises.update(span, fresh, basis, at(second));
+        promises.update(span, fresh, &Reach::default(), basis, at(second));
     }
 
     fn likely(promises: &Promises, number: u32, second: u64) -> (u64, Option<SlipReason>) {
-        let wait = promises.outlook().wait(Number(number), at(second)).unwrap();
+        let wait = promises
+            .outlook(&Reach::default())
+            .wait(Number(number), at(second))
+            .unwrap();
         (wait.interval.likely.as_secs(), wait.slipped)
     }
 
@@ -391,7 +413,7 @@ mod tests {
             told(&mut promises, 0, 1_000, 1.0, BASIS, 0);
             if paused {
                 promises.pause();
-                assert_eq!(promises.outlook(), Outlook::default());
+                assert_eq!(promises.outlook(&Reach::default()), Outlook::default());
             }
             told(&mut promises, 0, 1_000, 1.25, basis, 1);
             let (wait, reason) = likely(&promises, 800, 1);
@@ -411,7 +433,7 @@ mod tests {
         let mut promises = Promises::default();
         for (second, last) in [(0, 1), (1, 50), (2, 5_000), (3, 100_000)] {
             told(&mut promises, 0, last, 1.0, BASIS, second);
-            assert!(promises.outlook().points().len() <= MAX_POINTS);
+            assert!(promises.outlook(&Reach::default()).points().len() <= MAX_POINTS);
             let (wait, _) = likely(&promises, last, second);
             assert!(wait.abs_diff(last.into()) <= 3, "{last}: {wait}");
         }
@@ -439,7 +461,7 @@ mod tests {
             })
         };
         let mut promises = Promises::default();
-        promises.update(span, fresh, BASIS, at(0));
+        promises.update(span, fresh, &Reach::default(), BASIS, at(0));
         for (number, seconds) in [(30, 29), (40, 39), (1_000_001, 40), (1_000_040, 79)] {
             let (wait, _) = likely(&promises, number, 0);
             assert!(wait.abs_diff(seconds) <= 2, "{number}: {wait}");
@@ -452,14 +474,52 @@ mod tests {
         for second in 0..300 {
             told(&mut promises, second as u32, 1_000, 1.0, BASIS, second);
         }
-        let on_time = promises.score(Number(900), at(905)).unwrap();
+        let on_time = promises
+            .score(Number(900), &Reach::default(), at(905))
+            .unwrap();
         assert_eq!(on_time.half_way, Outcome::Held);
         assert!(on_time.half_way_error < 0.03, "{on_time:?}");
-        let early = promises.score(Number(900), at(500)).unwrap();
+        let early = promises
+            .score(Number(900), &Reach::default(), at(500))
+            .unwrap();
         assert_eq!(early.half_way, Outcome::Early);
-        let late = promises.score(Number(900), at(1_800)).unwrap();
+        let late = promises
+            .score(Number(900), &Reach::default(), at(1_800))
+            .unwrap();
         assert_eq!(late.half_way, Outcome::Late);
         assert!((late.half_way_error - 1.0).abs() < 0.01, "{late:?}");
+    }
+
+    #[test]
+    fn who_was_told_nothing_half_way_is_not_scored_and_slips_from_nothing() {
+        let board = Board::new((1..=1_000).map(Number).collect());
+        let (mut reach, mut promises) = (Reach::default(), Promises::default());
+        for second in 0..300 {
+            let people = if second < 200 { 100.0 } else { 1_000.0 };
+            reach.update(&board, Some(people), at(second));
+            let span = Span {
+                board: &board,
+                front: Number(0),
+            };
+            // It takes longer and longer.
+            let wait = |number: Number| Duration::from_secs(u64::from(number.0) + 2 * second);
+            let fresh = |number| {
+                Some(Interval {
+                    low: wait(number),
+                    likely: wait(number),
+                    high: wait(number),
+                })
+            };
+            promises.update(span, fresh, &reach, BASIS, at(second));
+        }
+        let score = |second| promises.score(Number(500), &reach, at(second));
+        assert_eq!(score(380), None, "half-way it was beyond");
+        assert!(score(500).is_some());
+        let told = promises.outlook(&reach).wait(Number(500), at(299)).unwrap();
+        assert_eq!(told.slipped, Some(SlipReason::Slower));
+        let mut reach = Reach::default();
+        reach.update(&board, Some(100.0), at(299));
+        assert_eq!(promises.outlook(&reach).wait(Number(500), at(299)), None);
     }
 
     #[test]
@@ -467,7 +527,7 @@ mod tests {
         let mut before = Promises::default();
         told(&mut before, 0, 1_000, 1.0, BASIS, 0);
         let mut after = Promises::default();
-        after.take_over(&before.outlook(), BASIS, at(1));
+        after.take_over(&before.outlook(&Reach::default()), BASIS, at(1));
         told(&mut after, 0, 1_000, 1.04, BASIS, 1);
         assert_eq!(likely(&after, 500, 1), (499, None));
     }

@@ -23,12 +23,15 @@ const FIRST_SPANS: f64 = 6.0;
 /// is a beginning, not a change.
 const MOST_CHANGE: f64 = 0.7;
 
-/// What is to be released from now on.
+/// What is to be released from now on, people a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Aim {
-    pub per_second: f64,
+pub enum Aim {
     /// An operator's word, or a mean already: followed at once.
-    pub is_set: bool,
+    Set(f64),
+    /// The law's word of one second.
+    Law(f64),
+    /// What is left to sell binds: it ends the line, and says nothing of its rate.
+    Unchanged,
 }
 
 #[derive(Debug)]
@@ -76,15 +79,18 @@ impl Rate {
             .observed_at
             .replace(now)
             .map(|before| now.since(before).as_secs_f64());
-        match elapsed_s {
-            Some(elapsed_s) if !aim.is_set && self.afar > 0.0 => {
+        match (aim, elapsed_s) {
+            (Aim::Unchanged, _) => return,
+            (Aim::Law(per_second), Some(elapsed_s)) if self.afar > 0.0 => {
                 let follow = |level: &mut f64, over_s: f64| {
-                    *level += (1.0 - (-elapsed_s / over_s).exp()) * (aim.per_second - *level);
+                    *level += (1.0 - (-elapsed_s / over_s).exp()) * (per_second - *level);
                 };
                 follow(&mut self.close, CLOSELY_S);
                 follow(&mut self.afar, AFAR_S);
             }
-            _ => (self.close, self.afar) = (aim.per_second, aim.per_second),
+            (Aim::Set(per_second) | Aim::Law(per_second), _) => {
+                (self.close, self.afar) = (per_second, per_second);
+            }
         }
         self.observe_change(now);
     }
@@ -147,24 +153,13 @@ mod tests {
         }
     }
 
-    fn set(per_second: f64) -> Aim {
-        Aim {
-            per_second,
-            is_set: true,
-        }
-    }
-
     #[test]
     fn an_operators_rate_counts_at_once_and_the_laws_over_some_seconds() {
         let mut rate = Rate::default();
-        follow(&mut rate, 0, 60, |_| set(5.0));
-        follow(&mut rate, 60, 61, |_| set(10.0));
+        follow(&mut rate, 0, 60, |_| Aim::Set(5.0));
+        follow(&mut rate, 60, 61, |_| Aim::Set(10.0));
         assert!((rate.per_second() - 10.0).abs() < 1e-9);
-        let law = |_| Aim {
-            per_second: 0.0,
-            is_set: false,
-        };
-        follow(&mut rate, 61, 64, law);
+        follow(&mut rate, 61, 64, |_| Aim::Law(0.0));
         assert!(rate.per_second() > 9.5, "a brake of 3 s");
         let now = rate.surplus().factor(0.0);
         assert!((0.6..0.9).contains(&now), "{now}");
@@ -174,9 +169,9 @@ mod tests {
     #[test]
     fn a_rate_that_changed_may_change_again() {
         let (mut steady, mut stepped) = (Rate::default(), Rate::default());
-        follow(&mut steady, 0, 300, |_| set(5.0));
+        follow(&mut steady, 0, 300, |_| Aim::Set(5.0));
         follow(&mut stepped, 0, 300, |second| {
-            set(if second % 100 < 50 { 5.0 } else { 8.0 })
+            Aim::Set(if second % 100 < 50 { 5.0 } else { 8.0 })
         });
         let (calm, wild) = (steady.variance_over(60.0), stepped.variance_over(60.0));
         assert!(wild > 10.0 * calm, "{calm} {wild}");
@@ -185,10 +180,20 @@ mod tests {
     #[test]
     fn a_pause_is_no_change_of_the_rate() {
         let mut rate = Rate::default();
-        follow(&mut rate, 0, 100, |_| set(5.0));
+        follow(&mut rate, 0, 100, |_| Aim::Set(5.0));
         let before = rate.variance_over(60.0);
         rate.interrupt();
-        follow(&mut rate, 400, 500, |_| set(5.0));
+        follow(&mut rate, 400, 500, |_| Aim::Set(5.0));
         assert!(rate.variance_over(60.0) <= before);
+    }
+
+    #[test]
+    fn an_empty_shop_is_no_slow_rate() {
+        let mut rate = Rate::default();
+        follow(&mut rate, 0, 100, |_| Aim::Law(5.0));
+        follow(&mut rate, 100, 400, |_| Aim::Unchanged);
+        assert!((rate.per_second() - 5.0).abs() < 1e-9);
+        follow(&mut rate, 400, 401, |_| Aim::Law(0.0));
+        assert!(rate.per_second() > 4.9, "one second counts as one");
     }
 }

@@ -35,7 +35,8 @@ export interface WaitInterval {
 /** How a fan stands: in line, released, let in, or not in this line at all. */
 export type Standing = 'waiting' | 'admitted' | 'inside' | 'absent';
 
-export type SlipReason = 'paused' | 'backend_slowed' | 'people_returned';
+/** Why a wait became longer; `spoken_for`: why none is told. */
+export type SlipReason = 'paused' | 'backend_slowed' | 'people_returned' | 'spoken_for';
 
 /** `GET /api/v1/events/{id}/queue`, and the state embedded in the queue page. */
 export interface Place {

@@ -20,7 +20,12 @@ const MAX_MESSAGE_CHARS = 2_000;
 const MAX_RECONNECT_DELAY_MS = 600_000;
 
 const STANDINGS: readonly Standing[] = ['waiting', 'admitted', 'inside', 'absent'];
-const REASONS: readonly SlipReason[] = ['paused', 'backend_slowed', 'people_returned'];
+const REASONS: readonly SlipReason[] = [
+  'paused',
+  'backend_slowed',
+  'people_returned',
+  'spoken_for',
+];
 const SEAT_STATUSES: readonly SeatStatus[] = ['available', 'held', 'booked', 'blocked'];
 
 type Fields = Record<string, unknown>;

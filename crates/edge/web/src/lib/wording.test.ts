@@ -1,12 +1,14 @@
 // The script must word figures as the server does: both read testdata/wording.json.
 import { describe, expect, it } from 'vitest';
 import cases from '../../testdata/wording.json';
+import type { SlipReason } from './api.ts';
 import {
   accuracyWords,
   aheadWords,
   clockWords,
   countWords,
   moneyWords,
+  reasonWords,
   spokenTime,
   waitWords,
 } from './wording.ts';
@@ -14,6 +16,10 @@ import {
 describe('wording', () => {
   it.each(cases.wait)('wait of %s to %s seconds is "%s"', (low, high, words) => {
     expect(waitWords({ low: Number(low), high: Number(high) })).toBe(words);
+  });
+
+  it.each(cases.reason)('%s is "%s"', (reason, words) => {
+    expect(reasonWords(reason as SlipReason)).toBe(words);
   });
 
   it.each(cases.count)('%s is "%s"', (n, words) => {

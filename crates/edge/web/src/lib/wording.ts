@@ -56,6 +56,8 @@ export function reasonWords(reason: SlipReason): string {
       return 'Buying takes longer than usual at the moment, so people are let in more slowly.';
     case 'people_returned':
       return 'Some people ahead of you came back to their places, so the wait became longer.';
+    case 'spoken_for':
+      return 'As it looks now, the tickets that are left go to people ahead of you. You keep your place, and move up as soon as tickets come back.';
   }
 }
 

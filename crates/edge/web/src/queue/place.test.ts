@@ -78,6 +78,19 @@ describe('announcement', () => {
   });
 });
 
+describe('an announcement of what is spoken for', () => {
+  const spokenFor: Place = { ...PLACE, estimated_wait_seconds: null, reason: 'spoken_for' };
+
+  it('is made once', () => {
+    expect(announcement(PLACE, spokenFor)).toMatch(/go to people ahead of you/);
+    expect(announcement(spokenFor, { ...spokenFor, ahead: 1_100 })).toBeNull();
+  });
+
+  it('leaves the front of the line its milestones', () => {
+    expect(announcement(spokenFor, { ...spokenFor, ahead: 0 })).toBe('You are next.');
+  });
+});
+
 describe('titleOf', () => {
   it('carries the position, then the turn', () => {
     expect(titleOf(PLACE, 'Night Music')).toBe('1,200 ahead · Night Music');

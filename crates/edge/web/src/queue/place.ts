@@ -1,7 +1,7 @@
 // What a fan's place means: which panel it shows, how a frame changes it, and what is
 // worth announcing. Pure, so that each case can be tested.
 import type { Place, QueueFrame } from '../lib/api.ts';
-import { aheadWords, countWords } from '../lib/wording.ts';
+import { aheadWords, countWords, reasonWords } from '../lib/wording.ts';
 
 export type Panel =
   | 'gathering'
@@ -90,6 +90,9 @@ export function announcement(before: Place, after: Place): string | null {
   if (after.message !== null && after.message !== before.message) {
     return `From the organiser: ${after.message}`;
   }
+  // Whoever cannot see the page must not count on a ticket either.
+  if (after.reason === 'spoken_for' && before.reason !== 'spoken_for')
+    return reasonWords('spoken_for');
   const was = before.ahead ?? Number.POSITIVE_INFINITY;
   const { ahead } = after;
   if (ahead === null) return null;
