@@ -11,14 +11,19 @@ use std::time::Duration;
 use common::fan::Fan;
 use common::http::Target;
 use common::process::Usher;
-use common::{import_event, set_rate, settings, signing_keys, wait_for};
-use serde_json::Value;
+use common::{API_KEY, import_event, set_rate, settings, signing_keys, wait_for};
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+use usher_base::Timestamp;
 use usher_sandbox::Sandbox;
 
 /// Everybody hears at least every ten seconds.
 const FRAME_WITHIN: Duration = Duration::from_secs(15);
+/// Frames among which enough are met by a poll of the same tick.
+const MAX_FRAMES: usize = 40;
+/// What a frame and a poll's answer say alike of a wait.
+const OF_A_WAIT: [&str; 4] = ["number", "ahead", "estimated_wait_seconds", "reason"];
 /// What a frame and a poll's answer say alike of a place.
 const OF_A_PLACE: [&str; 6] = [
     "phase",
@@ -199,6 +204,118 @@ async fn a_newer_stream_of_a_fan_takes_over_whatever_carries_it() {
         left.then_some(())
     });
     assert_eq!(fan.place(&edge).unwrap()["standing"], "waiting");
+}
+
+/// Frames that were met by a poll of the same tick, which said the same of the wait,
+/// until so many of the wanted ones were.
+fn compared(
+    mut next: impl FnMut() -> Value,
+    poll: impl Fn() -> Value,
+    is_wanted: impl Fn(&Value) -> bool,
+    count: usize,
+) -> Vec<Value> {
+    let mut compared = Vec::new();
+    for _ in 0..MAX_FRAMES {
+        let (frame, polled) = (next(), poll());
+        if frame["at"] == polled["at"] {
+            for field in OF_A_WAIT {
+                assert_eq!(frame[field], polled[field], "{field}: {frame} {polled}");
+            }
+            compared.extend(is_wanted(&frame).then_some(frame));
+        }
+        if compared.len() == count {
+            return compared;
+        }
+    }
+    panic!("only {compared:?} could be compared with a poll");
+}
+
+/// A line of 41, the last of whom asks; whoever asked lately is present.
+fn line_of_41(edge: &Target, event: &str) -> Fan {
+    for _ in 0..40 {
+        Fan::join(edge, event).place(edge);
+    }
+    Fan::join(edge, event)
+}
+
+#[tokio::test]
+async fn a_poll_is_held_to_the_wait_that_a_stream_was_told() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let set = settings(&sandbox, &signing_keys());
+    let usher = Usher::serve("all", &set);
+    let (edge, event) = (usher.target(), import_event(&set));
+    set_rate(&edge, &event, None);
+    let fan = line_of_41(&edge, &event);
+    set_rate(&edge, &event, Some(60));
+    let poll = || fan.place(&edge).unwrap();
+    let is_told = |frame: &Value| frame["estimated_wait_seconds"].is_object();
+
+    let mut socket = Socket::open(&edge, &event, &fan.queue_token);
+    let frames = compared(|| socket.next("place"), poll, is_told, 4);
+    let end = |frame: &Value| {
+        let seconds = frame["estimated_wait_seconds"]["low"].as_u64().unwrap();
+        let at: Timestamp = serde_json::from_value(frame["at"].clone()).unwrap();
+        at.plus(Duration::from_secs(seconds))
+    };
+    for pair in frames.windows(2) {
+        let later = end(&pair[1]).since(end(&pair[0]));
+        let has_reason = pair[1]["reason"].is_string();
+        assert!(later <= Duration::from_secs(2) || has_reason, "{pair:?}");
+    }
+
+    set_rate(&edge, &event, Some(20));
+    let mut events = Events::open(&edge, &event, &fan.queue_token);
+    let is_slower = |frame: &Value| frame["reason"] == "backend_slowed" && is_told(frame);
+    compared(|| events.next("place"), poll, is_slower, 2);
+}
+
+#[tokio::test]
+async fn whoever_the_stock_does_not_reach_hears_so_on_every_way() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let set = settings(&sandbox, &signing_keys());
+    let usher = Usher::serve("all", &set);
+    let edge = usher.target();
+    let event = event_of_ten_places(&edge);
+    let fan = line_of_41(&edge, &event);
+    let poll = || fan.place(&edge).unwrap();
+    let is_spoken_for = |frame: &Value| {
+        frame["reason"] == "spoken_for" && frame["estimated_wait_seconds"].is_null()
+    };
+    let mut socket = Socket::open(&edge, &event, &fan.queue_token);
+    compared(|| socket.next("place"), poll, is_spoken_for, 2);
+    let mut events = Events::open(&edge, &event, &fan.queue_token);
+    compared(|| events.next("place"), poll, is_spoken_for, 2);
+}
+
+/// Open, and slow enough that nobody comes to the end of the line.
+fn event_of_ten_places(edge: &Target) -> String {
+    let form = json!({
+        "slug": "ten", "title": "Ten", "description": "", "category": "concert",
+        "venue": { "name": "Hall", "city": "Here", "capacity": 10 },
+        "start_time": "2031-05-01T19:00:00Z", "currency": "EUR", "prices": {},
+        "tiers": [{ "code": "floor", "name": "Floor", "capacity": 10, "price": 1_000 }],
+    });
+    let call = |method: &str, path: &str, body: &Value| {
+        wait_for(FRAME_WITHIN, path, || {
+            let answer = edge.call(method, path, Some(API_KEY), Some(body)).ok()?;
+            assert!(
+                matches!(answer.status, 200..=299 | 404 | 503),
+                "{}",
+                answer.body
+            );
+            (answer.status < 300).then_some(answer)
+        })
+    };
+    let event = call("POST", "/api/v1/admin/events", &form).json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    set_rate(edge, &event, Some(6));
+    let path = format!("/api/v1/admin/events/{event}/phase");
+    for phase in ["scheduled", "open"] {
+        call("POST", &path, &json!({ "phase": phase }));
+    }
+    event
 }
 
 #[tokio::test]
