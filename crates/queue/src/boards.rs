@@ -87,7 +87,8 @@ impl Line {
                 last,
                 block_end: Number(field(&meta, &format!("block:{lane}"))?.unwrap_or(0)),
                 draw: draw(&meta, lane)?,
-                outlook: field(&meta, &format!("outlook:{lane}"))?,
+                // A leader of another version may word it in another way: then nothing is told.
+                outlook: field(&meta, &format!("outlook:{lane}")).ok().flatten(),
                 lane: lane.clone(),
             })
         });

@@ -49,7 +49,7 @@ impl Default for Objectives {
             waits_median_error_max: 0.40,
             halfway_contained_share_min: 0.80,
             halfway_median_error_max: 0.10,
-            untold_share_max: 0.20,
+            untold_share_max: 0.33,
             admission_ratio_min: 0.5,
             admission_ratio_max: 1.3,
             order_violations_max: 0,
