@@ -1,6 +1,7 @@
 //! A leader that is killed while it gives out the numbers of a draw: the next one
 //! finishes the same draw. With a million fans it also says how long the draw took and
-//! how long its scripts held Redis:
+//! how long its scripts held Redis, which then runs before everything else on the machine
+//! where that is permitted (as root), so that the wall clock shows its own time:
 //! `cargo test --profile demo -p usher-app --test draw_takeover -- --ignored --nocapture`
 #![allow(clippy::unwrap_used)]
 
@@ -32,19 +33,21 @@ const STEP_WITHIN: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_leader_finishes_the_same_draw() {
-    kill_the_leader_in_a_draw_of(20_000).await;
+    let sandbox = Sandbox::start().await.unwrap();
+    kill_the_leader_in_a_draw_of(20_000, &sandbox).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement, with optimised code"]
 async fn the_next_leader_finishes_the_same_draw_of_a_million() {
-    kill_the_leader_in_a_draw_of(1_000_000).await;
+    let sandbox = Sandbox::start().await.unwrap();
+    println!("Redis goes first: {}", sandbox.redis.run_first());
+    kill_the_leader_in_a_draw_of(1_000_000, &sandbox).await;
 }
 
-async fn kill_the_leader_in_a_draw_of(fans: u32) {
-    let sandbox = Sandbox::start().await.unwrap();
-    let settings = settings(&sandbox, &signing_keys());
-    let event = lottery(&sandbox, &settings).await;
+async fn kill_the_leader_in_a_draw_of(fans: u32, sandbox: &Sandbox) {
+    let settings = settings(sandbox, &signing_keys());
+    let event = lottery(sandbox, &settings).await;
     let [booking, edge] = ["booking", "edge"].map(|role| Usher::serve(role, &settings));
     let mut leader = Usher::serve("admission", &settings);
     wait_for_page(&edge, &event);
@@ -58,9 +61,10 @@ async fn kill_the_leader_in_a_draw_of(fans: u32) {
     sale.phase(Phase::Scheduled);
     sale.phase(Phase::Gathering);
     sale.draw("the commitment", |draw| draw["commitment"].is_string());
-    let memory = Memory::open(&sandbox, &event).await;
+    let memory = Memory::open(sandbox, &event).await;
     memory.gather(fans).await;
     memory.watch_scripts().await;
+    let held_up = sandbox.redis.held_up().unwrap_or_default();
 
     let began = Instant::now();
     sale.phase(Phase::Drawing);
@@ -68,7 +72,7 @@ async fn kill_the_leader_in_a_draw_of(fans: u32) {
     println!("{fans} fans: root after {:.1?}", began.elapsed());
     assert_eq!(frozen["root"]["fans"], fans);
     let value = json!({ "source": "public_value", "value": "3 11 19 24 40 47" });
-    decide(&sandbox, &event, "3 11 19 24 40 47").await;
+    decide(sandbox, &event, "3 11 19 24 40 47").await;
     let decided = Instant::now();
     while memory.numbered().await == 0 {
         assert!(decided.elapsed() < STEP_WITHIN, "no number is given");
@@ -90,6 +94,8 @@ async fn kill_the_leader_in_a_draw_of(fans: u32) {
         decided.elapsed()
     );
     memory.report_scripts().await;
+    let held_up = sandbox.redis.held_up().unwrap_or_default() - held_up;
+    println!("something else had Redis's core for {held_up:.1?} of that, all calls together");
 
     for field in ["commitment", "root"] {
         assert_eq!(finished[field], frozen[field], "another draw");

@@ -29,6 +29,7 @@ mod error;
 mod launch;
 mod place;
 mod postgres;
+mod priority;
 mod processes;
 mod programs;
 mod proxy;
