@@ -14,16 +14,30 @@ local now = now_ms(KEYS[1])
 local numbers = redis.call('ZMSCORE', KEYS[2], unpack(ARGV))
 local passes = redis.call('HMGET', KEYS[6], unpack(ARGV))
 
--- Most fans of a call stand in line; the rest is looked up one by one.
-local function not_in_line(fan, pass)
-  if pass then
-    local number, lane = string.match(pass, '^(%d+):(.*)$')
-    local ends = tonumber(redis.call('ZSCORE', KEYS[5], fan) or '')
-    if ends and ends <= now then return {'ended', 'expired'} end
-    if ends then return {'active', ends, tonumber(number), lane} end
-    local claim_by = tonumber(redis.call('ZSCORE', KEYS[4], fan) or '0')
-    return {'admitted', claim_by, tonumber(number), lane}
+-- Those inside, by their place among the fans asked after.
+local called, nth = {}, {}
+for i, fan in ipairs(ARGV) do
+  if passes[i] then
+    called[#called + 1] = fan
+    nth[i] = #called
   end
+end
+local ends, deadlines = {}, {}
+if #called > 0 then
+  ends = redis.call('ZMSCORE', KEYS[5], unpack(called))
+  deadlines = redis.call('ZMSCORE', KEYS[4], unpack(called))
+end
+
+local function inside(i)
+  local number, lane = string.match(passes[i], '^(%d+):(.*)$')
+  local session_ends = tonumber(ends[nth[i]] or '')
+  if session_ends and session_ends <= now then return {'ended', 'expired'} end
+  if session_ends then return {'active', session_ends, tonumber(number), lane} end
+  return {'admitted', tonumber(deadlines[nth[i]] or '0'), tonumber(number), lane}
+end
+
+-- Few fans of a call: they are looked up one by one.
+local function elsewhere(fan)
   local index = tonumber(redis.call('ZSCORE', KEYS[3], fan) or '')
   if index and index < WITHDRAWN then return {'gathering', index} end
   local fate = redis.call('HGET', KEYS[7], fan)
@@ -35,8 +49,10 @@ local places = {}
 for i, fan in ipairs(ARGV) do
   if numbers[i] then
     places[i] = {'waiting', tonumber(numbers[i])}
+  elseif passes[i] then
+    places[i] = inside(i)
   else
-    places[i] = not_in_line(fan, passes[i])
+    places[i] = elsewhere(fan)
   end
 end
 return places

@@ -14,13 +14,16 @@ use usher_base::Timestamp;
 use usher_queue::QueueClaims;
 
 use crate::answers::Frame;
-use crate::live::{Cadence, Connection, EventView, Held, LiveEvent, Sent};
+use crate::live::{Cadence, Connection, EventView, Held, LiveEvent, Sent, Spot};
 use crate::places::{self, Stand};
 use crate::state::{Edge, StreamSlot};
 use crate::waits;
 
 /// A reader slower than this is dropped.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Redis is asked anew about a fan whose turn it is no sooner than this; a missed turn
+/// shows at once all the same, because the number is on the board again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Over this span streams are told to go elsewhere when this edge drains.
 const RECONNECT_SPREAD: Duration = Duration::from_secs(8);
 
@@ -59,7 +62,8 @@ pub struct Follower<W> {
     wire: W,
     cadence: Cadence,
     sent: Sent,
-    was_admitted: bool,
+    /// When Redis said last that it is this fan's turn.
+    turn_seen: Option<Timestamp>,
     /// Counts this stream as presence of its number while it is open.
     presence: Option<Connection>,
     held: Held,
@@ -88,7 +92,7 @@ impl<W: Wire> Follower<W> {
             wire,
             cadence: Cadence::new(seed),
             sent: Sent::default(),
-            was_admitted: false,
+            turn_seen: None,
         }
     }
 
@@ -138,13 +142,16 @@ impl<W: Wire> Follower<W> {
         if self.live.was_moved(&self.claims) {
             return Next::LookAgain;
         }
+        if self.is_surely_called(view) {
+            return Next::GoOn;
+        }
         match places::stand(&self.edge, &self.live, view, &self.claims).await {
             Ok(Stand::Waiting { number, ahead }) => {
                 if self.claims.number != Some(number) {
                     self.claims.number = Some(number);
                     self.presence = self.live.connect(&self.claims);
                 }
-                self.was_admitted = false;
+                self.turn_seen = None;
                 self.tell_place(view, Some(ahead)).await
             }
             Ok(Stand::Gathering) => self.tell_place(view, None).await,
@@ -153,6 +160,16 @@ impl<W: Wire> Follower<W> {
             // Redis is away for a moment: what was told last still stands.
             Err(_) => self.tell_place(view, self.sent.ahead).await,
         }
+    }
+
+    /// Whether the fan was told lately that it is their turn, and is still not in line:
+    /// else all who were called would be asked after at each tick and each release.
+    fn is_surely_called(&self, view: &EventView) -> bool {
+        let (Some(seen), Some(number)) = (self.turn_seen, self.claims.number) else {
+            return false;
+        };
+        self.edge.clock.now().since(seen) < ASK_AGAIN_AFTER
+            && view.spot(&self.claims.lane, number) == Spot::Gone
     }
 
     async fn tell_place(&mut self, view: &EventView, ahead: Option<u32>) -> Next {
@@ -186,10 +203,9 @@ impl<W: Wire> Follower<W> {
     }
 
     async fn tell_admitted(&mut self, view: &EventView, claim_by: Timestamp) -> Next {
-        if self.was_admitted {
+        if self.turn_seen.replace(self.edge.clock.now()).is_some() {
             return Next::GoOn;
         }
-        self.was_admitted = true;
         self.sent = Sent::default();
         let frame = Frame::Admitted {
             claim_by,

@@ -1,11 +1,12 @@
-//! Many let in at once among open streams: how soon each of them knows, and
+//! Many let in by one release among open streams: how soon all of them know, and
 //! what Redis was asked meanwhile, beside the same with few streams open.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use futures::future::join_all;
+use futures::future::select_all;
 use tokio::time::{Instant, timeout};
 use usher_base::EventId;
 use usher_queue::Room;
@@ -17,8 +18,8 @@ use crate::stack::Stack;
 use crate::table::Row;
 
 const LET_IN: u32 = 1_000;
-/// So fast that all are let in by a few releases.
-const PER_MINUTE: u32 = 120_000;
+/// The leader releases four times a second: so fast that one time takes all of them.
+const RELEASES_PER_MINUTE: u32 = 240;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Presence is told every two seconds and may be three seconds old.
 const SEEN_AFTER: Duration = Duration::from_secs(6);
@@ -42,16 +43,13 @@ async fn one_size(size: u32, let_in: u32) -> anyhow::Result<Vec<Row>> {
     streams::reports(&mut fans).await?;
     let mut redis = RedisStats::open(&stack.redis_server.url()).await?;
     let began = Instant::now();
-    stack.set_rate(event, Some(PER_MINUTE)).await?;
-    // All parts listen at once; together they hear of so many.
-    let each = u64::from(let_in) / fans.len() as u64;
-    let heard = join_all(fans.iter_mut().map(|part| hear(part, each))).await;
+    stack
+        .set_rate(event, Some(let_in * RELEASES_PER_MINUTE))
+        .await?;
+    let turns = hear(&mut fans, let_in as usize).await?;
     let took = began.elapsed();
     let calls = redis.since().await?;
     stack.set_rate(event, None).await?;
-    for part in heard {
-        part?;
-    }
     // The leader's status of the second after the pause counts all of them.
     tokio::time::sleep(STATUS_AFTER).await;
     let released = released(&stack, event).await?;
@@ -61,6 +59,8 @@ async fn one_size(size: u32, let_in: u32) -> anyhow::Result<Vec<Row>> {
         streamer.stop().await;
     }
     let total: u64 = calls.values().sum();
+    let first_to_last = turns.last().zip(turns.first());
+    let first_to_last = first_to_last.map_or(0, |(last, first)| last - first);
     Ok(vec![
         Row::new(
             &format!("{let_in} let in among {size}: until they know"),
@@ -70,7 +70,7 @@ async fn one_size(size: u32, let_in: u32) -> anyhow::Result<Vec<Row>> {
         .goal(1_000.0)
         .latency(&frames.lag)
         .note(&format!(
-            "from the operator's call; {released} were let in until the pause; p50 and p99 are of pushes"
+            "from the operator's call; {first_to_last} ms from the first who knew to the last; {released} were let in until the pause; p50 and p99 are of pushes"
         )),
         Row::new(
             &format!("{let_in} let in among {size}: Redis commands"),
@@ -81,17 +81,32 @@ async fn one_size(size: u32, let_in: u32) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// Until this part's fans were told `count` times that it is their turn.
-async fn hear(part: &mut Helper, count: u64) -> anyhow::Result<()> {
-    let listening = async {
-        let mut heard = 0;
-        while heard < count {
-            heard += u64::from(part.line().await?.starts_with("admitted "));
-        }
-        anyhow::Ok(())
-    };
-    let heard = timeout(PATIENCE, listening).await;
-    heard.context("not everybody heard of their turn")?
+/// Until so many fans, wherever they are, were told that it is their turn: when each
+/// of them heard it, in ms, ascending.
+async fn hear(parts: &mut [Helper], count: usize) -> anyhow::Result<Vec<u64>> {
+    let turns = Mutex::new(Vec::new());
+    let listening = parts.iter_mut().map(|part| {
+        Box::pin(async {
+            loop {
+                let line = part.line().await?;
+                let Some(at) = line.strip_prefix("admitted ") else {
+                    continue;
+                };
+                let mut turns = turns.lock().unwrap_or_else(PoisonError::into_inner);
+                turns.push(at.parse()?);
+                if turns.len() >= count {
+                    return anyhow::Ok(());
+                }
+            }
+        })
+    });
+    let (heard, ..) = timeout(PATIENCE, select_all(listening))
+        .await
+        .context("not everybody heard of their turn")?;
+    heard?;
+    let mut turns = turns.into_inner().unwrap_or_else(PoisonError::into_inner);
+    turns.sort_unstable();
+    Ok(turns)
 }
 
 async fn released(stack: &Stack, event: EventId) -> anyhow::Result<u64> {
