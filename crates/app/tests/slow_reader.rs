@@ -1,7 +1,7 @@
 //! A fan whose device takes nothing off the stream any more: the edge drops the stream
-//! within its bound, nobody else notices, and the fan returns to the same place. Takes
-//! half a minute, because the system's own buffers have to be filled first and a reader
-//! then has ten seconds to take something.
+//! within its bound, nobody else notices, and the fan returns to the same place. Takes a
+//! quarter of a minute: the system keeps some kilobytes first, and a reader then has ten
+//! seconds to take something.
 #![allow(clippy::unwrap_used)]
 
 mod common;

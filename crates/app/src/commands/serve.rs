@@ -49,9 +49,7 @@ pub async fn start(config: &Config, role: Role) -> anyhow::Result<Serving> {
     let listener = lifecycle::bind(config.listen, "listen").await?;
     let metrics_listener = lifecycle::bind(config.metrics_listen, "metrics_listen").await?;
     let address = listener.local_addr()?;
-    // Answers and frames are small and should leave at once. A connection that
-    // cannot be set so works all the same.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let listener = listener.tap_io(|stream| lifecycle::prepare(stream));
     let metrics_address = metrics_listener.local_addr()?;
     let parts = wiring::assemble(config, role, &life).await?;
     let listeners = TaskTracker::new();
