@@ -1,5 +1,7 @@
 //! One event with Redis and Postgres, and what a leader and an edge do to it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -15,13 +17,15 @@ use usher_sandbox::Sandbox;
 pub const START: Timestamp = Timestamp::from_millis(1_795_255_200_000);
 
 pub struct House {
-    pub sandbox: Sandbox,
+    pub sandbox: Arc<Sandbox>,
     pub pool: PgPool,
     pub store: Store,
     pub line: Line,
     pub event: EventId,
     pub lane: Lane,
     pub leader: LeaseToken,
+    /// The newest, of all events in this Redis.
+    epoch: Arc<AtomicU64>,
 }
 
 pub fn fan(index: u32) -> FanId {
@@ -36,27 +40,68 @@ impl House {
         let sandbox = Sandbox::start().await.unwrap();
         let redis = Redis::new(&sandbox.redis.url(), SCRIPTS, TimeSource::Test).unwrap();
         let pool = PgPool::connect(&sandbox.postgres.url()).await.unwrap();
-        let event = EventId::new(START);
         let house = Self {
             store: Store::new(pool.clone()),
             line: Line::new(redis),
             lane: Lane::main(),
             leader: LeaseToken("1-1".to_owned()),
-            sandbox,
+            sandbox: Arc::new(sandbox),
             pool,
-            event,
+            event: EventId::new(START),
+            epoch: Arc::new(AtomicU64::new(1)),
         };
+        house.begin(settings, Epoch(1)).await;
+        house
+    }
+
+    async fn begin(&self, settings: LineSettings, epoch: Epoch) {
         let new = NewLine {
-            event,
+            event: self.event,
             setup: Setup {
                 settings,
                 ..Setup::default()
             },
         };
-        house.store.create_line(&new).await.unwrap();
-        house.rebuild(Epoch(1), START).await;
-        house.after(Duration::from_secs(31)).await;
+        self.store.create_line(&new).await.unwrap();
+        self.rebuild(epoch, START).await;
+        self.after(Duration::from_secs(31)).await;
+    }
+
+    /// Another open event with the same servers, in an epoch of its own.
+    pub async fn another(&self) -> Self {
+        let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
+        let house = Self {
+            sandbox: Arc::clone(&self.sandbox),
+            pool: self.pool.clone(),
+            store: self.store.clone(),
+            line: self.line.clone(),
+            event: EventId::new(START.plus(Duration::from_millis(epoch))),
+            lane: self.lane.clone(),
+            leader: self.leader.clone(),
+            epoch: Arc::clone(&self.epoch),
+        };
+        house.begin(LineSettings::default(), Epoch(epoch)).await;
+        house.phase(Phase::Scheduled).await;
+        house.phase(Phase::Open).await;
         house
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.epoch.load(Ordering::Relaxed))
+    }
+
+    pub async fn forget_everything(&self) {
+        for lost in [["FLUSHALL", "SYNC"], ["SCRIPT", "FLUSH"]] {
+            let mut forget = redis::cmd(lost[0]);
+            forget.arg(lost[1]);
+            let forgotten = self.line.redis().command::<redis::Value>(forget);
+            forgotten.await.unwrap();
+        }
+    }
+
+    pub async fn rebuild_in_a_new_epoch(&self, now: Timestamp) {
+        let epoch = self.epoch.fetch_add(1, Ordering::Relaxed) + 1;
+        self.rebuild(Epoch(epoch), now).await;
     }
 
     pub async fn open() -> Self {
