@@ -5,6 +5,7 @@
 
 mod capacity;
 mod ceilings;
+mod cost;
 mod empty;
 mod fans;
 mod keys;

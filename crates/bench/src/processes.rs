@@ -116,16 +116,63 @@ pub fn resident_bytes(pid: u32) -> anyhow::Result<u64> {
     Ok(kib.context("the kernel does not tell a process's memory")? * BYTES_PER_KIB)
 }
 
-/// Processor time used so far, in seconds.
-pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
-    const USER_FIELD: usize = 11;
+/// Processor time that a process has used so far, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Used {
+    pub user: f64,
+    pub kernel: f64,
+    /// Of its children that have ended.
+    pub buried: f64,
+    pub parent: u32,
+}
+
+impl Used {
+    pub fn total(self) -> f64 {
+        self.user + self.kernel
+    }
+
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            user: self.user + other.user,
+            kernel: self.kernel + other.kernel,
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            user: self.user - before.user,
+            kernel: self.kernel - before.kernel,
+            ..self
+        }
+    }
+}
+
+pub fn used(pid: u32) -> anyhow::Result<Used> {
     const TICKS_PER_SECOND: f64 = 100.0;
+    // Of those that follow the name.
+    const PARENT: usize = 1;
+    const USER: usize = 11;
+    const KERNEL: usize = 12;
+    const BURIED_USER: usize = 13;
+    const BURIED_KERNEL: usize = 14;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name, in parentheses, may hold spaces; the fields follow it.
     let (_, fields) = stat
         .rsplit_once(") ")
         .context("unknown form of /proc/stat")?;
-    let ticks = fields.split_whitespace().skip(USER_FIELD).take(2);
-    let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
-    Ok(ticks as f64 / TICKS_PER_SECOND)
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let number = |field: usize| fields.get(field).and_then(|text| text.parse::<u32>().ok());
+    let seconds = |field| number(field).map(|ticks| f64::from(ticks) / TICKS_PER_SECOND);
+    let read = || {
+        Some(Used {
+            user: seconds(USER)?,
+            kernel: seconds(KERNEL)?,
+            buried: seconds(BURIED_USER)? + seconds(BURIED_KERNEL)?,
+            parent: number(PARENT)?,
+        })
+    };
+    read().context("the kernel does not tell a process's time")
 }

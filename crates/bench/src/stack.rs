@@ -30,7 +30,7 @@ pub struct Stack {
     // Fields drop in this order: usher first, then its servers and their files.
     pub ushers: Vec<UsherProcess>,
     pub redis_server: RedisServer,
-    _postgres: Postgres,
+    pub postgres: Postgres,
     pub pool: PgPool,
     settings: Vec<(String, String)>,
     folder: TempDir,
@@ -69,7 +69,7 @@ impl Stack {
         Ok(Self {
             ushers,
             redis_server,
-            _postgres: postgres,
+            postgres,
             pool,
             settings,
             folder,

@@ -4,7 +4,8 @@ use usher_base::EventId;
 use usher_queue::Room;
 use usher_rehearsal::http::origin::Origin;
 
-use super::{Scale, all, closed, empty_handler};
+use super::{Scale, WARM_UP, all, closed, empty_handler};
+use crate::cost::Meter;
 use crate::fans::{Fans, Step};
 use crate::stack::Stack;
 use crate::table::Row;
@@ -24,13 +25,15 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let event = stack.event("bench-joins", SEATS, Room::On).await?;
     stack.set_rate(event, None).await?;
     let origin = stack.origin().await?;
+    let meter = Meter::of(&stack);
     let mut rows = vec![Row::new("empty handler", ceiling, "1/s").note("the ceiling of HTTP")];
     let mut first = 0;
     let mut shortest_line = None;
     for waiting in [10_000, 100_000, 1_000_000].map(|full| u64::from(scale.of(full))) {
         first = fill(&origin, event, first, waiting).await;
         let fans = Fans::new(Step::Join, event, &origin, first..PLENTY);
-        let measured = closed(&origin, duration, fans).await;
+        let loaded = closed(&origin, duration, fans);
+        let (measured, spent) = meter.during(WARM_UP, loaded).await?;
         let joined = measured.with_status(200..300);
         let others = measured.latency.count() + measured.failed - joined;
         let per_second = measured.good_per_second();
@@ -38,8 +41,9 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
         // Fans of the warm-up are in line too; leave room for them.
         first += joined * 2;
         let note = format!(
-            "{:.2} x that of the shortest line; {others} others",
-            per_second / base
+            "{:.2} x that of the shortest line; {others} others; {}",
+            per_second / base,
+            spent.each(joined)
         );
         rows.push(
             Row::new(&format!("joins, {waiting} waiting"), per_second, "1/s")

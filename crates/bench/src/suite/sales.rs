@@ -11,6 +11,7 @@ use usher_queue::Room;
 use usher_rehearsal::http::origin::Origin;
 
 use super::{CONCURRENCY, Scale, all, all_over, empty_handler, put};
+use crate::cost::{Meter, Spent};
 use crate::fans::{Fans, Kept, Step};
 use crate::stack::Stack;
 use crate::table::Row;
@@ -46,6 +47,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
     let fans = u64::from(scale.of(FANS));
     let carried = Carried::default();
     admit(&origin, event, fans, &carried).await?;
+    let meter = Meter::of(&stack);
     // Half of the fans at top speed, the other half at half of that.
     let half = fans / 2;
     let mut rows = vec![
@@ -53,6 +55,7 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
         Row::new("batched rows bare", insert, "1/s").note("durable, 256 rows a transaction"),
     ];
     let (top, calm) = twice(
+        &meter,
         &origin,
         CONCURRENCY,
         |who| {
@@ -63,13 +66,14 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
         },
         half,
     )
-    .await;
+    .await?;
     rows.push(
         row("holds", &top, &calm)
             .under("empty handler", handler)
             .goal(0.25),
     );
     let (top, calm) = twice(
+        &meter,
         &origin,
         PAYING,
         |who| {
@@ -79,8 +83,8 @@ pub async fn run(scale: Scale) -> anyhow::Result<Vec<Row>> {
         },
         half,
     )
-    .await;
-    let told = top.with_status(200..201) + calm.with_status(200..201);
+    .await?;
+    let told = top.measured.with_status(200..201) + calm.with_status(200..201);
     let paid = pg::paid_orders(&stack.pool, event).await?;
     let twice_sold = pg::seats_sold_twice(&stack.pool, event).await?;
     ensure!(twice_sold == 0, "{twice_sold} seats are sold twice");
@@ -123,16 +127,25 @@ async fn admit(
     Ok(())
 }
 
+/// At top speed, and what that cost.
+struct Top {
+    measured: Measured,
+    spent: Spent,
+}
+
 /// At top speed, then with other fans at half of it.
 async fn twice(
+    meter: &Meter,
     origin: &Origin,
     connections: usize,
     traffic: impl Fn(Range<u64>) -> Fans,
     each: u64,
-) -> (Measured, Measured) {
-    let top = all_over(origin, connections, traffic(0..each)).await;
+) -> anyhow::Result<(Top, Measured)> {
+    let loaded = all_over(origin, connections, traffic(0..each));
+    let (measured, spent) = meter.during(Duration::ZERO, loaded).await?;
+    let top = Top { measured, spent };
     let pace = Pace::Open {
-        per_second: top.good_per_second() / 2.0,
+        per_second: top.measured.good_per_second() / 2.0,
     };
     let calm = put(
         origin,
@@ -143,20 +156,21 @@ async fn twice(
         traffic(each..2 * each),
     )
     .await;
-    (top, calm)
+    Ok((top, calm))
 }
 
-fn row(name: &str, top: &Measured, calm: &Measured) -> Row {
-    Row::new(name, top.good_per_second(), "1/s")
-        .latency(&top.latency)
+fn row(name: &str, top: &Top, calm: &Measured) -> Row {
+    Row::new(name, top.measured.good_per_second(), "1/s")
+        .latency(&top.measured.latency)
         .note(&both(top, calm))
 }
 
 /// What else was answered at the top, because a node turns away what it cannot
 /// bear, and how it went at half of that.
-fn both(top: &Measured, calm: &Measured) -> String {
-    let others = top.latency.count() - top.with_status(200..300) + top.failed;
-    format!("{others} others; {}", at_half(calm))
+fn both(Top { measured, spent }: &Top, calm: &Measured) -> String {
+    let good = measured.with_status(200..300);
+    let others = measured.latency.count() - good + measured.failed;
+    format!("{others} others; {}; {}", at_half(calm), spent.each(good))
 }
 
 fn at_half(calm: &Measured) -> String {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use usher_queue::Room;
 
 use super::Scale;
-use crate::processes::{Helper, cpu_seconds, resident_bytes};
+use crate::processes::{Helper, resident_bytes, used};
 use crate::redis_stats::RedisStats;
 use crate::stack::Stack;
 use crate::streamer::Report;
@@ -131,6 +131,6 @@ pub fn memory(stack: &Stack) -> anyhow::Result<u64> {
 }
 
 fn cpu(stack: &Stack) -> anyhow::Result<f64> {
-    let each = stack.ushers.iter().map(|usher| cpu_seconds(usher.pid()));
-    each.sum()
+    let each = stack.ushers.iter().map(|usher| used(usher.pid()));
+    each.map(|used| Ok(used?.total())).sum()
 }
