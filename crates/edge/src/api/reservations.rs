@@ -210,7 +210,8 @@ fn refusal(event: EventId, error: ReserveError) -> ApiError {
 
 /// Nobody is thrown out while paying: the session lasts as long as the hold.
 /// If it cannot be prolonged now, the hold stands all the same. A new token only
-/// where the one that is shown would end before the session.
+/// where the one that is shown would end before the session; and nothing at all
+/// where it ends after the hold, because a session is never shorter than its token.
 async fn prolong(
     edge: &Edge,
     event: EventId,
@@ -218,6 +219,10 @@ async fn prolong(
     headers: &HeaderMap,
     until: Timestamp,
 ) -> (Option<String>, Option<HeaderValue>) {
+    // A token tells whole seconds: only from the next one on is it surely later.
+    if is_shown_until(headers, event, until.plus(Duration::from_secs(1))) {
+        return (None, None);
+    }
     match edge
         .line
         .prolong(event, access.sub, access.number, until)
