@@ -61,10 +61,21 @@ fn options(url: &str) -> Result<PgConnectOptions, PostgresError> {
 
 /// A pool whose first connection is known to work.
 pub async fn open_pool(url: &str, max_connections: u32) -> Result<PgPool, PostgresError> {
+    connect(options(url)?, max_connections).await
+}
+
+/// The same for the writer, who finds rows by their keys alone: for a batch of a
+/// hundred, a planner without statistics would rather read a young table whole.
+pub async fn open_writer_pool(url: &str, max_connections: u32) -> Result<PgPool, PostgresError> {
+    let options = options(url)?.options([("enable_seqscan", "off")]);
+    connect(options, max_connections).await
+}
+
+async fn connect(options: PgConnectOptions, max: u32) -> Result<PgPool, PostgresError> {
     PgPoolOptions::new()
-        .max_connections(max_connections)
+        .max_connections(max)
         .acquire_timeout(CONNECT_TIMEOUT)
-        .connect_with(options(url)?)
+        .connect_with(options)
         .await
         .map_err(|e| PostgresError::Unreachable(short(&e)))
 }

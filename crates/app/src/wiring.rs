@@ -257,8 +257,11 @@ async fn open_desk(
     clock: &Arc<dyn Clock>,
     events: &Arc<Events>,
 ) -> anyhow::Result<Desk> {
+    // Its own connections, so that a batch never waits behind a reader.
+    let writer_pool = postgres::open_writer_pool(&config.database_url, WRITER_CONNECTIONS).await?;
     let provider: Arc<dyn PaymentProvider> = match config.payment_provider {
-        PaymentProviderName::Test => Arc::new(TestProvider::new(pool.clone())),
+        // Its book is written in batches, too.
+        PaymentProviderName::Test => Arc::new(TestProvider::new(writer_pool.clone())),
         PaymentProviderName::Stripe => {
             let client = StripeClient::new(&config.stripe_api_base, &config.stripe_secret_key)
                 .context("the setting `stripe_api_base` is not usable")?;
@@ -266,8 +269,6 @@ async fn open_desk(
         }
     };
     let provider = GuardedProvider::new(provider, Arc::clone(clock));
-    // Its own connections, so that a batch never waits behind a reader.
-    let writer_pool = postgres::open_pool(&config.database_url, WRITER_CONNECTIONS).await?;
     let writer = Writer::start(&writer_pool);
     let redis = line.redis().clone();
     Ok(Desk {

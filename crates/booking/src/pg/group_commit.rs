@@ -1,19 +1,18 @@
 //! Group commit: what is asked of Postgres while a transaction runs waits and
 //! goes with the next one, so that a thousand orders a second cost tens of
-//! transactions. Each node has its own queues and wakes its own callers; there
-//! is nothing to hand over between nodes.
+//! transactions. One transaction of a kind at a time: a second beside it would
+//! only halve the batches, and planning, locking and syncing cost as much for
+//! few jobs as for many. Each node has its own queues and wakes its own callers;
+//! there is nothing to hand over between nodes.
 
 use std::future::Future;
-use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 /// Jobs in one transaction.
 pub const MAX_BATCH_JOBS: usize = 200;
 /// Jobs that may wait; past that we refuse at once.
 const MAX_WAITING_JOBS: usize = 4_096;
-/// Transactions of one kind under way at the same time, one connection each.
-const WORKERS: usize = 2;
 
 /// Why a job was not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,18 +37,15 @@ pub struct GroupCommit<J, A> {
 }
 
 impl<J: Send + 'static, A: Send + 'static> GroupCommit<J, A> {
-    /// `work` answers every job of a batch, in the batch's order. The workers
-    /// end when the queue is dropped.
+    /// `work` answers every job of a batch, in the batch's order. It ends when
+    /// the queue is dropped.
     pub fn start<W, F>(name: &'static str, work: W) -> Self
     where
-        W: Fn(Vec<J>) -> F + Send + Sync + 'static,
+        W: Fn(Vec<J>) -> F + Send + 'static,
         F: Future<Output = Vec<A>> + Send + 'static,
     {
         let (waiting, queue) = mpsc::channel(MAX_WAITING_JOBS);
-        let (queue, work) = (Arc::new(Mutex::new(queue)), Arc::new(work));
-        for _ in 0..WORKERS {
-            tokio::spawn(drain(name, Arc::clone(&queue), Arc::clone(&work)));
-        }
+        tokio::spawn(drain(name, queue, work));
         Self { name, waiting }
     }
 
@@ -70,21 +66,14 @@ impl<J: Send + 'static, A: Send + 'static> GroupCommit<J, A> {
     }
 }
 
-async fn drain<J, A, W, F>(
-    name: &'static str,
-    queue: Arc<Mutex<mpsc::Receiver<Waiting<J, A>>>>,
-    work: Arc<W>,
-) where
+async fn drain<J, A, W, F>(name: &'static str, mut queue: mpsc::Receiver<Waiting<J, A>>, work: W)
+where
     W: Fn(Vec<J>) -> F,
     F: Future<Output = Vec<A>>,
 {
     let mut batch = Vec::with_capacity(MAX_BATCH_JOBS);
     loop {
-        let taken = queue
-            .lock()
-            .await
-            .recv_many(&mut batch, MAX_BATCH_JOBS)
-            .await;
+        let taken = queue.recv_many(&mut batch, MAX_BATCH_JOBS).await;
         if taken == 0 {
             return;
         }

@@ -13,7 +13,7 @@ use super::sync::{self, Told};
 use super::{GroupCommit, NotDone};
 use crate::orders::NewOrder;
 
-/// Connections that the queues together use at most.
+/// Connections that the queues, and those of the test bank's book, use at most.
 pub const WRITER_CONNECTIONS: u32 = 8;
 
 /// Notes are in no hurry: while these wait, more come along for the next batch.
