@@ -92,7 +92,8 @@ async fn transact(pool: &PgPool, captured: &[Captured]) -> Result<Vec<MadePaid>,
     Ok(captured.iter().map(|c| made(&c.order)).collect())
 }
 
-/// capturing -> captured and pending -> paid, both or neither.
+/// capturing -> captured and pending -> paid, both or neither. When the order is
+/// looked at stays as it was: a new time would be a new entry in every index.
 async fn win(tx: &mut PgConnection, captured: &[Captured]) -> Result<Vec<Paid>, sqlx::Error> {
     let ids: Vec<Uuid> = captured.iter().map(|c| c.order.uuid()).collect();
     let references: Vec<_> = captured.iter().map(|c| c.reference.as_deref()).collect();
@@ -104,7 +105,7 @@ async fn win(tx: &mut PgConnection, captured: &[Captured]) -> Result<Vec<Paid>, 
             WHERE payments.order_id = x.id AND payments.state = 'capturing'
             RETURNING payments.order_id)
          UPDATE orders SET state = 'paid', decided_at = now(), redis_synced_epoch = NULL,
-            look_at = now() + interval '5 seconds'
+            look_at = coalesce(look_at, now() + interval '5 seconds')
          FROM paid WHERE orders.id = paid.order_id AND orders.state = 'pending'
          RETURNING id, event_id, fan_id, number, amount, currency",
     )
