@@ -96,6 +96,8 @@ if phase == 'open' and at_once then
   if not room_off then redis.call('HINCRBY', meta, 'fast:' .. lane, -1) end
   return joined(true, lost, {'admitted', claim_by, number, lane})
 end
-redis.call('ZADD', line, number, fan)
-redis.call('SETBIT', alive, number, 1)
+-- As text: each command would write the number out anew, and slowly.
+local digits = string.format('%d', number)
+redis.call('ZADD', line, digits, fan)
+redis.call('SETBIT', alive, digits, 1)
 return joined(true, lost, {'waiting', number})

@@ -12,7 +12,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::request_id::{
+    MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
+};
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use utoipa::openapi::OpenApi;
@@ -40,7 +42,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub fn router(edge: Arc<Edge>) -> Router {
     let layers = ServiceBuilder::new()
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, RandomId))
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(CatchPanicLayer::new())
@@ -236,6 +238,18 @@ fn plumbing() -> OpenApiRouter<Arc<Edge>> {
 
 async fn not_found(State(_): State<Arc<Edge>>) -> Response {
     ApiError::not_found("page or route").into_response()
+}
+
+/// Names a request, from this thread's generator: the kernel is not asked each time.
+#[derive(Clone, Copy)]
+struct RandomId;
+
+impl MakeRequestId for RandomId {
+    fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<RequestId> {
+        let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+        let id = HeaderValue::try_from(id.to_string()).ok()?;
+        Some(RequestId::new(id))
+    }
 }
 
 /// A request's span: method, route (never the path with its tokens), id.
