@@ -20,6 +20,9 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
 /// when they hold a hundred thousand orders, and nobody analyses within the first
 /// minute; so each execution is planned for the tables as they are.
 const PLAN_CACHE_MODE: &str = "force_custom_plan";
+/// No statement here is long enough to be worth compiling; a planner that was told
+/// to avoid something, and cannot, believes each of them to be.
+const JIT: &str = "off";
 
 /// Connections of the leader, the relay and the report of the stock together.
 const BACKGROUND_CONNECTIONS: u32 = 8;
@@ -56,6 +59,7 @@ fn options(url: &str) -> Result<PgConnectOptions, PostgresError> {
             IDLE_IN_TRANSACTION_TIMEOUT,
         ),
         ("plan_cache_mode", PLAN_CACHE_MODE),
+        ("jit", JIT),
     ]))
 }
 
