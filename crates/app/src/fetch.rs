@@ -3,27 +3,17 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::Uri;
+use anyhow::{Context as _, ensure};
+use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::{Request, Uri};
+use usher_base::outgoing::{self, Outgoing};
 
-pub struct Fetcher(Client<HttpsConnector<HttpConnector>, Empty<Bytes>>);
+pub struct Fetcher(Outgoing);
 
 impl Fetcher {
     pub fn new() -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        Self(Client::builder(TokioExecutor::new()).build(connector))
+        Self(outgoing::client())
     }
 
     /// The body of a document of at most `max_bytes`, if it comes `within`.
@@ -51,21 +41,11 @@ impl Fetcher {
 
     async fn fetch(&self, uri: Uri, max_bytes: usize, within: Duration) -> anyhow::Result<Bytes> {
         let url = uri.to_string();
-        let answer = tokio::time::timeout(within, self.body(uri, max_bytes)).await;
-        answer.with_context(|| format!("{url} did not answer within {within:?}"))?
-    }
-
-    async fn body(&self, uri: Uri, max_bytes: usize) -> anyhow::Result<Bytes> {
-        let shown = uri.to_string();
-        let answer = self.0.get(uri).await;
-        let answer = answer.with_context(|| format!("{shown} cannot be reached"))?;
-        let status = answer.status();
-        ensure!(status.is_success(), "{shown} answers {status}");
-        let body = Limited::new(answer.into_body(), max_bytes).collect().await;
-        match body {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) => bail!("{shown} cannot be read to its end: {error}"),
-        }
+        let request = Request::get(uri).body(Full::default())?;
+        let answer = outgoing::ask(&self.0, request, max_bytes, within).await;
+        let (status, body) = answer.with_context(|| url.clone())?;
+        ensure!(status.is_success(), "{url} answers {status}");
+        Ok(body)
     }
 }
 

@@ -24,9 +24,9 @@ use usher_booking::pg::webhooks::Endpoints;
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_booking::webhooks::{self, Patience, Targets, Webhooks};
 use usher_edge::{
-    AddressLimit, CookieJar, Counted, Desk, Draws, Edge, EdgeSettings, EventStores, Events,
-    FanLimits, FirstKey, JoinPace, Live, LiveOptions, Load, PuzzleUnderLoad, StreamSlots,
-    TrustedProxies,
+    AddressLimit, Captcha, CaptchaSettings, CookieJar, Counted, Desk, Draws, Edge,
+    EdgeSettings, EventStores, Events, FanLimits, FirstKey, JoinPace, Live, LiveOptions, Load,
+    PuzzleUnderLoad, StreamSlots, TrustedProxies,
 };
 use usher_queue::pg::Store as LineStore;
 use usher_queue::{EdgeId, Line, Tokens};
@@ -115,6 +115,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
             config.joins_per_network_per_minute,
         ),
         join_pace: JoinPace::default(),
+        captcha: captcha(config),
         request_limit: AddressLimit::new(Counted::Requests, config.requests_per_address_per_minute),
         fan_limits: FanLimits::new(redis.clone()),
         streams: StreamSlots::new(config.max_streams),
@@ -200,6 +201,22 @@ fn edge_settings(config: &Config) -> anyhow::Result<EdgeSettings> {
             hashes: config.puzzle_hashes_under_load,
         },
     })
+}
+
+/// Where the settings name a provider.
+fn captcha(config: &Config) -> Option<Captcha> {
+    let given = |url: &String| Some(url.clone()).filter(|url| !url.is_empty());
+    let provider = config.captcha_provider.provider()?;
+    Some(Captcha::new(CaptchaSettings {
+        provider,
+        site_key: config.captcha_site_key.clone(),
+        secret_key: config.captcha_secret_key.clone(),
+        script_url: given(&config.captcha_script_url),
+        verify_url: given(&config.captcha_verify_url),
+        hostnames: config.captcha_hosts(),
+        tells_address: config.captcha_tells_address,
+        unanswered: config.captcha_unanswered,
+    }))
 }
 
 pub async fn open_redis(config: &Config) -> anyhow::Result<Redis> {

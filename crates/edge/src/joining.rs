@@ -1,7 +1,7 @@
 //! Joining: who arrives (a token, a client's id, a browser), by which door, and the
 //! place that is given. Routes and pages, with and without an invite code, join here.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,6 @@ use crate::error::{ApiError, ApiResult, sentence};
 use crate::identity;
 use crate::live::LiveEvent;
 use crate::places::{self, Stand};
-use crate::puzzle::{self, Solver};
 use crate::shop;
 use crate::state::Edge;
 
@@ -50,6 +49,7 @@ impl JoinedPlace {
 /// Somebody who wants to join and may ask so often.
 struct Arrival {
     live: Arc<LiveEvent>,
+    from: IpAddr,
     fan: FanId,
     browser_cookie: Option<HeaderValue>,
     returning: Option<QueueClaims>,
@@ -75,7 +75,7 @@ async fn at_the_door(
     arrival: Arrival,
     request: JoinRequest,
 ) -> ApiResult<JoinedPlace> {
-    edge.ask_for_work(&arrival, request.puzzle.as_deref())?;
+    arrival.prove(edge, &request).await?;
     let own = arrival.own_place();
     let lane = request
         .lane
@@ -113,7 +113,7 @@ async fn at_the_code_door(
     code: &str,
     request: &JoinRequest,
 ) -> ApiResult<JoinedPlace> {
-    edge.ask_for_work(&arrival, request.puzzle.as_deref())?;
+    arrival.prove(edge, request).await?;
     let (event, now) = (arrival.live.id, edge.clock.now());
     // The same fan again uses nothing up, so a join that is refused below may be repeated.
     let used = edge.desk()?.lines.use_invite(event, code, arrival.fan, now);
@@ -149,6 +149,7 @@ fn arrive(
     };
     Ok(Arrival {
         live,
+        from: client,
         fan,
         browser_cookie,
         returning,
@@ -156,36 +157,18 @@ fn arrive(
     })
 }
 
-impl Edge {
-    /// Hashes that a join costs at this moment: what the operator or the load asks for.
-    pub fn join_costs(&self, live: &LiveEvent) -> ApiResult<u32> {
-        let asked = self.view(live)?.board().state.puzzle;
-        let (rule, now) = (self.settings.puzzle_under_load, self.clock.now());
-        Ok(asked.max(self.join_pace.asks(rule, now)))
-    }
-
+impl Arrival {
     /// Whoever is vouched for, or comes back with a token, has nothing to prove.
-    fn ask_for_work(&self, arrival: &Arrival, solution: Option<&str>) -> ApiResult<()> {
-        self.join_pace.count(self.clock.now());
-        let hashes = self.join_costs(&arrival.live)?;
-        if hashes == 0 || arrival.is_known || arrival.own_place().is_some() {
+    async fn prove(&self, edge: &Edge, request: &JoinRequest) -> ApiResult<()> {
+        edge.join_pace.count(edge.clock.now());
+        if self.is_known || self.own_place().is_some() {
             return Ok(());
         }
-        let (event, fan, now) = (arrival.live.id, arrival.fan, self.clock.now());
-        let solver = Solver { event, fan };
-        match solution {
-            Some(solution) => solver.check(&self.keys, solution, now),
-            None => Err(puzzle::required(&solver.puzzle(
-                &self.keys,
-                hashes,
-                now,
-                &mut rand::rng(),
-            ))),
-        }
+        let fan = self.fan;
+        edge.ask_for_proof(&self.live, fan, self.from, request)
+            .await
     }
-}
 
-impl Arrival {
     /// What the token proves, if it is this fan's.
     fn own_place(&self) -> Option<&QueueClaims> {
         self.returning

@@ -8,6 +8,11 @@ pub fn allowance(event: EventId, kind: &str, fan: FanId) -> String {
     of_event(event, &format!("allow:{kind}:{fan}"))
 }
 
+/// Who joined by a CAPTCHA's token, named by its hash; forgotten when it is too old anyway.
+pub fn captcha(event: EventId, token_hash: &str) -> String {
+    of_event(event, &format!("captcha:{token_hash}"))
+}
+
 /// How much of one kind of call all fans of an event have left together.
 pub fn allowance_of_all(event: EventId, kind: &str) -> String {
     of_event(event, &format!("allow:{kind}"))

@@ -16,6 +16,7 @@ use usher_queue::{AccessClaims, Line, Tokens};
 
 use crate::address::TrustedProxies;
 use crate::allowances::FanLimits;
+use crate::captcha::Captcha;
 use crate::cookies::{self, CookieJar};
 use crate::desk::Desk;
 use crate::error::{ApiError, ApiResult};
@@ -46,6 +47,7 @@ pub struct Edge {
     pub join_limit: AddressLimit,
     pub network_join_limit: AddressLimit,
     pub join_pace: JoinPace,
+    pub captcha: Option<Captcha>,
     pub request_limit: AddressLimit,
     pub fan_limits: FanLimits,
     pub streams: StreamSlots,

@@ -86,6 +86,7 @@ pub struct SetupPatch {
     #[serde(deserialize_with = "given")]
     pub shop_keys: Option<Option<Value>>,
     pub puzzle: Option<u32>,
+    pub captcha: Option<bool>,
 }
 
 fn given<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
@@ -153,6 +154,7 @@ impl SetupPatch {
         self.times(&mut new.settings)?;
         new.settings.ordering = self.ordering.unwrap_or(new.settings.ordering);
         new.settings.room = self.room.unwrap_or(new.settings.room);
+        new.settings.captcha = self.captcha.unwrap_or(new.settings.captcha);
         let schedule = &mut new.schedule;
         schedule.gathers_at = self.gathers_at.unwrap_or(schedule.gathers_at);
         schedule.opens_at = self.opens_at.unwrap_or(schedule.opens_at);

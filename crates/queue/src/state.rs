@@ -37,6 +37,8 @@ pub struct EventState {
     pub identity: IdentityRule,
     /// Hashes that a join costs on average; 0 asks for none.
     pub puzzle: u32,
+    /// Whether a join has to come from a person.
+    pub captcha: bool,
 }
 
 /// Whether and how fans are known to the shop.
@@ -134,6 +136,7 @@ pub(crate) fn event_state(meta: &Meta) -> Read<EventState> {
             secret: field(meta, "identity_secret")?.unwrap_or_default(),
         },
         puzzle: field(meta, "puzzle")?.unwrap_or(0),
+        captcha: field::<u8>(meta, "captcha")? == Some(1),
     })
 }
 

@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use usher_edge::{CaptchaProvider, Unanswered};
 
+use crate::fetch::checked;
 pub use load::{ConfigError, Sources, load};
 
 /// The documented defaults, as `usher config --defaults` prints them.
@@ -24,6 +26,7 @@ const SECRETS: &[&str] = &[
     "admin_api_key",
     "stripe_secret_key",
     "stripe_webhook_secret",
+    "captcha_secret_key",
 ];
 
 /// An operator's key shorter than this could be guessed.
@@ -48,6 +51,14 @@ pub struct Config {
     pub joins_per_network_per_minute: u32,
     pub puzzle_above_joins_per_second: u32,
     pub puzzle_hashes_under_load: u32,
+    pub captcha_provider: CaptchaProviderName,
+    pub captcha_site_key: String,
+    pub captcha_secret_key: String,
+    pub captcha_hostnames: Vec<String>,
+    pub captcha_unanswered: Unanswered,
+    pub captcha_tells_address: bool,
+    pub captcha_script_url: String,
+    pub captcha_verify_url: String,
     pub requests_per_address_per_minute: u32,
     pub max_streams: usize,
     pub booking_max_in_flight: u32,
@@ -74,6 +85,23 @@ pub enum LogFormat {
 pub enum PaymentProviderName {
     Test,
     Stripe,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaptchaProviderName {
+    None,
+    #[serde(untagged)]
+    Some(CaptchaProvider),
+}
+
+impl CaptchaProviderName {
+    pub const fn provider(self) -> Option<CaptchaProvider> {
+        match self {
+            Self::None => None,
+            Self::Some(provider) => Some(provider),
+        }
+    }
 }
 
 impl Config {
@@ -127,6 +155,7 @@ impl Config {
         if !self.admin_api_key.is_empty() && self.admin_api_key.len() < MIN_ADMIN_KEY_CHARS {
             return refuse("admin_api_key", "it must have at least 24 characters");
         }
+        self.validate_captcha()?;
         if self.payment_provider == PaymentProviderName::Stripe && self.stripe_secret_key.is_empty()
         {
             return refuse(
@@ -135,6 +164,44 @@ impl Config {
             );
         }
         Ok(())
+    }
+}
+
+impl Config {
+    fn validate_captcha(&self) -> Result<(), ConfigError> {
+        let refuse = |key, problem| Err(ConfigError::Invalid { key, problem });
+        for (key, url) in [
+            ("captcha_script_url", &self.captcha_script_url),
+            ("captcha_verify_url", &self.captcha_verify_url),
+        ] {
+            // The secret goes to one, and what comes from the other runs in the page.
+            if !url.is_empty() && (!is_plain_address(url) || checked(url).is_err()) {
+                return refuse(
+                    key,
+                    "it must be https://host and a path (http:// only on this machine), and nothing else",
+                );
+            }
+        }
+        if self.captcha_provider.provider().is_none() {
+            return Ok(());
+        }
+        if self.captcha_site_key.is_empty() {
+            return refuse("captcha_site_key", "captcha_provider needs it");
+        }
+        if self.captcha_secret_key.is_empty() {
+            return refuse("captcha_secret_key", "captcha_provider needs it");
+        }
+        Ok(())
+    }
+
+    /// Where a CAPTCHA may have been solved.
+    pub fn captcha_hosts(&self) -> Vec<String> {
+        if !self.captcha_hostnames.is_empty() {
+            return self.captcha_hostnames.clone();
+        }
+        let public = self.public_url.parse::<hyper::Uri>();
+        let host = public.ok().and_then(|uri| uri.host().map(str::to_owned));
+        host.into_iter().collect()
     }
 }
 

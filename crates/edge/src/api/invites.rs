@@ -33,6 +33,8 @@ pub struct CodeForm {
     assertion: Option<String>,
     /// The solution of the puzzle, where joining asks for one: docs/abuse.md
     puzzle: Option<String>,
+    /// The token of the CAPTCHA, where joining asks for one: docs/abuse.md
+    captcha: Option<String>,
 }
 
 /// The lane is the one that the code opens. The same fan again uses nothing up.
@@ -60,6 +62,7 @@ pub async fn join(
         again: form.again,
         assertion: form.assertion,
         puzzle: form.puzzle,
+        captcha: form.captcha,
     };
     let joined = join_with_code(&edge, event, peer, &headers, &form.code, request).await?;
     Ok(joined.into_answer())

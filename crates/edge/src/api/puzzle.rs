@@ -1,5 +1,5 @@
-//! The puzzle of whoever wants to join, fetched before the join or told by a join that
-//! came without its solution.
+//! What joining asks for, the puzzle of whoever wants to join among it: fetched before the
+//! join, or told by a join that came without.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use usher_base::EventId;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::openapi::Refusal;
+use crate::captcha::{Captcha, Wanted};
 use crate::error::ApiResult;
 use crate::identity;
 use crate::puzzle::{Puzzle, Solver};
@@ -29,6 +30,8 @@ pub struct ForWhom {
 pub struct PuzzleAnswer {
     /// None while joining asks for none
     puzzle: Option<Puzzle>,
+    /// None where joining asks for none
+    captcha: Option<Wanted>,
 }
 
 #[utoipa::path(
@@ -36,7 +39,7 @@ pub struct PuzzleAnswer {
     operation_id = "queue_puzzle",
     path = "/api/v1/events/{event}/queue/puzzle",
     tag = "line",
-    summary = "The puzzle that a join has to solve, as ALTCHA spells it",
+    summary = "What a join has to bring: a puzzle solved, as ALTCHA spells it, a CAPTCHA's token",
     params(("event" = String, Path, description = "An event's id"), ForWhom),
     responses((status = 200, description = "Done", body = PuzzleAnswer), (status = "default", description = "Refused", body = Refusal)),
 )]
@@ -57,8 +60,9 @@ pub async fn show(
     let (now, hashes) = (edge.clock.now(), edge.join_costs(&live)?);
     let solver = Solver { event, fan };
     let puzzle = (hashes > 0).then(|| solver.puzzle(&edge.keys, hashes, now, &mut rand::rng()));
+    let captcha = edge.captcha_of(&live)?.map(Captcha::wanted);
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.extend(cookie.map(|cookie| (SET_COOKIE, cookie)));
-    Ok((headers, Json(PuzzleAnswer { puzzle })))
+    Ok((headers, Json(PuzzleAnswer { puzzle, captcha })))
 }

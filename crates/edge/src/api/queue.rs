@@ -39,6 +39,8 @@ pub struct JoinRequest {
     pub assertion: Option<String>,
     /// The solution of the puzzle, where joining asks for one: docs/abuse.md
     pub puzzle: Option<String>,
+    /// The token of the CAPTCHA, where joining asks for one: docs/abuse.md
+    pub captcha: Option<String>,
 }
 
 impl JoinRequest {

@@ -24,6 +24,14 @@ pub struct CheckPage {
     pub head: EventHead,
 }
 
+/// A CAPTCHA's widget as the page's script loads it.
+#[derive(Debug, Clone)]
+pub struct CaptchaWidget {
+    pub provider: &'static str,
+    pub site_key: String,
+    pub script_url: String,
+}
+
 #[derive(Debug, Clone, Template)]
 #[template(path = "event.html")]
 pub struct EventPage {
@@ -43,6 +51,8 @@ pub struct EventPage {
     pub needs_code: bool,
     /// The line takes only customers of the shop, and this visitor is not known as one.
     pub needs_shop: bool,
+    /// What this visitor has to pass before joining.
+    pub captcha: Option<CaptchaWidget>,
     /// This visitor already stands in line or is inside: the button leads back there.
     pub has_place: bool,
     /// The server's clock when the page was made.

@@ -23,7 +23,7 @@ mod wording;
 pub use assets::{ASSET_ROUTE, serve_asset};
 pub use checkout::{CheckoutPage, PaymentMethod};
 pub use console::{ConsoleEvent, ConsolePage, ControlPage, SignInPage};
-pub use event::{CheckPage, DrawPublication, EventPage};
+pub use event::{CaptchaWidget, CheckPage, DrawPublication, EventPage};
 pub use events::{EventCard, EventSearch, EventsPage};
 pub use model::{
     Availability, EventHead, LineItem, LineOrder, Moment, Money, Phase, PriceRange, WaitInterval,
@@ -32,7 +32,7 @@ pub use moving::{HerePage, MovePage};
 pub use notice::{AwayPage, ErrorPage};
 pub use order::{OrderLine, OrderPage, OrderStatus, OrdersPage, TicketView};
 pub use queue::{Place, QueuePage, SlipReason, Standing};
-pub use respond::{CONTENT_SECURITY_POLICY, respond};
+pub use respond::{CONTENT_SECURITY_POLICY, respond, respond_with};
 pub use seats::SeatsPage;
 
 #[cfg(test)]

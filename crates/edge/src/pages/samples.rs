@@ -122,6 +122,7 @@ pub(super) fn event(phase: Phase) -> EventPage {
         codes: true,
         needs_code: false,
         needs_shop: false,
+        captcha: None,
         has_place: false,
         now: now(),
     }

@@ -15,10 +15,11 @@ use usher_queue::{Identity, Ordering, Phase};
 
 use super::{OnPage as _, PageResult, head, moment, see_other};
 use crate::api::events::{CommitmentAnswer, ListQuery, announced, commitments, find, phase_of};
+use crate::captcha::Wanted;
 use crate::cookies;
 use crate::pages::{
-    self, Availability, CheckPage, DrawPublication, EventCard, EventPage, EventSearch, EventsPage,
-    LineOrder, Money, PriceRange,
+    self, Availability, CaptchaWidget, CheckPage, DrawPublication, EventCard, EventPage,
+    EventSearch, EventsPage, LineOrder, Money, PriceRange,
 };
 use crate::shop;
 use crate::state::Edge;
@@ -95,6 +96,16 @@ pub async fn show(
     let live = edge.live_event(event).on_page(&headers)?;
     let view = edge.view(&live).on_page(&headers)?;
     let (_, browser_cookie) = edge.browser(&headers);
+    let is_known = edge.known_to_shop(&live, &headers).is_some();
+    // An old token brings nobody back, and whoever has none is asked like anybody else.
+    let has_place = cookies::read(&headers, &cookies::queue(event))
+        .is_some_and(|token| edge.queue_claims(event, token).is_ok());
+    let is_asked = !is_known && !has_place && shown(view.phase()).can_join();
+    let captcha = match is_asked {
+        // Joining says so where it cannot be had; the page is there all the same.
+        true => edge.captcha_of(&live).unwrap_or_default(),
+        false => None,
+    };
     let page = EventPage {
         head: head(&on_sale),
         description: Some(on_sale.event.description.clone()).filter(|text| !text.is_empty()),
@@ -109,16 +120,27 @@ pub async fn show(
             .collect(),
         codes: view.board().state.lanes.iter().any(|door| door.needs_code),
         needs_code: live.door(&Lane::main()).is_some_and(|door| door.needs_code),
-        needs_shop: shop::mode(&view) == Identity::Required
-            && edge.known_to_shop(&live, &headers).is_none(),
-        has_place: cookies::read(&headers, &cookies::queue(event)).is_some(),
+        needs_shop: shop::mode(&view) == Identity::Required && !is_known,
+        captcha: captcha.map(|captcha| widget(captcha.wanted())),
+        has_place,
         now: moment(edge.clock.now()),
     };
-    let mut response = pages::respond(StatusCode::OK, &page);
+    let mut response = match captcha {
+        Some(captcha) => pages::respond_with(&page, &captcha.sources()),
+        None => pages::respond(StatusCode::OK, &page),
+    };
     if let Some(cookie) = browser_cookie {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+fn widget(wanted: Wanted) -> CaptchaWidget {
+    CaptchaWidget {
+        provider: wanted.provider,
+        site_key: wanted.site_key,
+        script_url: wanted.script_url,
+    }
 }
 
 #[derive(Deserialize)]

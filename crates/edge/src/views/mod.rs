@@ -19,6 +19,9 @@ use crate::pages::{self, AwayPage, ErrorPage, EventHead, Moment};
 const NEEDS_SCRIPT: &str = "To keep machines out, your browser has to do a little work before you join. \
      Allow scripts on this page, or use another browser, and try again.";
 
+const NEEDS_CHECK: &str = "Before you join, show on the event's page that you are a person. If you see no check there, \
+     allow scripts and let the page load what it asks for, or use another network or browser.";
+
 /// Pages answer refusals as pages.
 pub type PageResult = Result<Response, PageError>;
 
@@ -71,7 +74,9 @@ impl axum::response::IntoResponse for PageError {
 impl PageError {
     fn page(self) -> Response {
         let status = self.error.status();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        // A check that cannot be had is told; everything else comes back by itself.
+        let is_check = self.error.code().starts_with("captcha_");
+        if status == StatusCode::SERVICE_UNAVAILABLE && !is_check {
             // Varied a little, so that not everybody comes back at once.
             let retry_after_seconds = 3 + rand::random::<u32>() % 5;
             let page = AwayPage {
@@ -93,7 +98,10 @@ impl PageError {
             headline: headline.to_owned(),
             sentence: match status {
                 // Only browsers that run no script get here without a solution.
-                StatusCode::PRECONDITION_REQUIRED => NEEDS_SCRIPT.to_owned(),
+                StatusCode::PRECONDITION_REQUIRED if self.error.code() == "puzzle_required" => {
+                    NEEDS_SCRIPT.to_owned()
+                }
+                StatusCode::PRECONDITION_REQUIRED => NEEDS_CHECK.to_owned(),
                 _ => self.error.message().to_owned(),
             },
             request_id: self.request_id,

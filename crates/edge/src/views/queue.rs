@@ -13,10 +13,11 @@ use serde::Deserialize;
 use usher_base::EventId;
 
 use super::event::{order_of, shown};
-use super::{OnPage as _, PageResult, head, moment, see_other};
+use super::{OnPage as _, PageError, PageResult, head, moment, see_other};
 use crate::answers::{PlaceAnswer, Standing};
 use crate::api::queue::{JoinRequest, claim_turn, leave_line, own_place};
 use crate::cookies;
+use crate::error::ApiResult;
 use crate::joining::{self, JoinedPlace, join_line};
 use crate::live::EventView;
 use crate::pages::{self, Place, QueuePage, SlipReason, WaitInterval};
@@ -29,25 +30,29 @@ pub async fn join(
     headers: HeaderMap,
     form: Result<Form<JoinForm>, FormRejection>,
 ) -> PageResult {
+    // Browsers without a form's type send an empty one.
+    let form = form.map(|Form(form)| form).unwrap_or_default();
     let request = JoinRequest {
-        // Browsers without a form's type send an empty one.
-        puzzle: form.ok().and_then(|Form(form)| form.puzzle),
+        puzzle: form.puzzle,
+        captcha: form.captcha,
         ..JoinRequest::again()
     };
     let joined = join_line(&edge, event, peer, &headers, request).await;
-    Ok(into_line(event, joined.on_page(&headers)?))
+    Ok(into_line(event, back_to_event(event, &headers, joined)?))
 }
 
 /// What the page's script adds to the form where joining asks for work.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct JoinForm {
     puzzle: Option<String>,
+    captcha: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub struct CodeForm {
     code: String,
     puzzle: Option<String>,
+    captcha: Option<String>,
 }
 
 pub async fn join_with_code(
@@ -59,13 +64,22 @@ pub async fn join_with_code(
 ) -> PageResult {
     let again = JoinRequest {
         puzzle: form.puzzle,
+        captcha: form.captcha,
         ..JoinRequest::again()
     };
     let joined = joining::join_with_code(&edge, event, peer, &headers, &form.code, again).await;
-    let joined = joined
-        .on_page(&headers)
-        .map_err(|refused| refused.back_to(&format!("/e/{event}"), "Back to the event"))?;
-    Ok(into_line(event, joined))
+    Ok(into_line(event, back_to_event(event, &headers, joined)?))
+}
+
+/// Whoever is refused finds there what joining asks for.
+fn back_to_event(
+    event: EventId,
+    headers: &HeaderMap,
+    joined: ApiResult<JoinedPlace>,
+) -> Result<JoinedPlace, PageError> {
+    let page = format!("/e/{event}");
+    let joined = joined.on_page(headers);
+    joined.map_err(|refused| refused.back_to(&page, "Back to the event"))
 }
 
 fn into_line(event: EventId, joined: JoinedPlace) -> Response {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const BINARY = new URL('../../../../target/debug/usher', import.meta.url).pathname;
+export const BINARY = new URL('../../../../target/debug/usher', import.meta.url).pathname;
 const READY_WITHIN_MS = 90_000;
 const ENDED_WITHIN_MS = 30_000;
 
@@ -16,6 +16,7 @@ export interface Ready {
   console_url: string;
   metrics_url: string;
   redis_url: string;
+  postgres_url: string;
   api_key: string;
   events: { id: string; slug: string }[];
 }
@@ -48,6 +49,11 @@ export class Demo {
     const event = this.ready.events[0];
     if (!event) throw new Error('the demo has no event');
     return event.id;
+  }
+
+  /** The demo's signing keys, for another process over the same servers. */
+  get keysFile(): string {
+    return join(this.#folder, 'data', 'keys.json');
   }
 
   /** As with Ctrl-C: asks, and waits until it is gone. Returns its exit code. */
@@ -86,7 +92,11 @@ function firstLine(child: ChildProcess): Promise<string> {
   });
 }
 
-async function within<T>(limitMs: number, otherwise: string, wanted: Promise<T>): Promise<T> {
+export async function within<T>(
+  limitMs: number,
+  otherwise: string,
+  wanted: Promise<T>,
+): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${otherwise} within ${limitMs} ms`)), limitMs);

@@ -96,6 +96,8 @@ pub struct LineSettings {
     pub shop_keys: Option<String>,
     /// Hashes that a join costs on average; 0 asks for none.
     pub puzzle: u32,
+    /// Whether a join has to come from a person, as a CAPTCHA's provider judges it.
+    pub captcha: bool,
 }
 
 impl Default for LineSettings {
@@ -111,6 +113,7 @@ impl Default for LineSettings {
             identity: Identity::Off,
             shop_keys: None,
             puzzle: 0,
+            captcha: false,
         }
     }
 }
@@ -175,6 +178,7 @@ impl LineSettings {
             ("identity", self.identity.to_string()),
             ("shop_keys", self.shop_keys.clone().unwrap_or_default()),
             ("puzzle", self.puzzle.to_string()),
+            ("captcha", u8::from(self.captcha).to_string()),
         ]
         .map(|(field, value)| (field.to_owned(), value))
         .into()

@@ -81,8 +81,8 @@ impl Store {
         let created = sqlx::query(
             "INSERT INTO lines (event_id, ordering, room, claim_seconds, session_seconds,
                  grace_seconds, max_waiting, message, gathers_at, opens_at, closes_at, identity,
-                 shop_keys, puzzle)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 shop_keys, puzzle, captcha)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              ON CONFLICT DO NOTHING",
         )
         .bind(new.event.uuid())
@@ -99,6 +99,7 @@ impl Store {
         .bind(new.setup.settings.identity.as_str())
         .bind(new.setup.settings.shop_keys.as_deref())
         .bind(to_count(new.setup.settings.puzzle))
+        .bind(new.setup.settings.captcha)
         .execute(&mut *transaction)
         .await?;
         if created.rows_affected() == 1 {
@@ -189,7 +190,7 @@ pub(super) async fn write_settings(
         "UPDATE lines SET ordering = $2, room = $3, claim_seconds = $4, session_seconds = $5,
              grace_seconds = $6, max_waiting = $7, message = $8, gathers_at = $9,
              opens_at = $10, closes_at = $11, identity = $12, shop_keys = $13, puzzle = $14,
-             revision = revision + 1
+             captcha = $15, revision = revision + 1
          WHERE event_id = $1",
     )
     .bind(event.uuid())
@@ -206,6 +207,7 @@ pub(super) async fn write_settings(
     .bind(settings.identity.as_str())
     .bind(settings.shop_keys.as_deref())
     .bind(to_count(settings.puzzle))
+    .bind(settings.captcha)
     .execute(connection)
     .await?;
     if done.rows_affected() == 0 {
@@ -231,6 +233,7 @@ pub(super) fn line_row(row: &PgRow) -> Result<LineRow, StoreError> {
             identity: text(row, "identity")?,
             shop_keys: row.try_get("shop_keys")?,
             puzzle: count(row, "puzzle")?,
+            captcha: row.try_get("captcha")?,
         },
         schedule: Schedule {
             gathers_at: maybe_time(row, "gathers_at")?,

@@ -1,17 +1,12 @@
 //! A small HTTP client for Stripe's form-encoded API: HTTPS with ring to
 //! api.stripe.com, or plain HTTP to a stand-in.
 
-use std::fmt::Write as _;
-
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Method, Request, StatusCode, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+use usher_base::outgoing::{self, Outgoing, causes};
 
 use crate::payments::ProviderError;
 
@@ -21,7 +16,7 @@ const MAX_ANSWER_BYTES: usize = 512 * 1024;
 const API_VERSION: &str = "2024-06-20";
 
 pub struct StripeClient {
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: Outgoing,
     base_url: String,
     authorization: String,
 }
@@ -49,16 +44,8 @@ impl StripeClient {
         if !usable {
             return Err(BadBaseUrl(base_url.to_owned()));
         }
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
         Ok(Self {
-            http: Client::builder(TokioExecutor::new()).build(connector),
+            http: outgoing::client(),
             base_url: base_url.trim_end_matches('/').to_owned(),
             authorization: format!("Bearer {secret_key}"),
         })
@@ -74,11 +61,11 @@ impl StripeClient {
             .request(Method::POST, path)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header("Idempotency-Key", idempotency_key);
-        self.send(request, encode(form)).await
+        self.send(request, outgoing::form(form)).await
     }
 
     pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Reply, ProviderError> {
-        let path = format!("{path}?{}", encode(query));
+        let path = format!("{path}?{}", outgoing::form(query));
         self.send(self.request(Method::GET, &path), String::new())
             .await
     }
@@ -127,54 +114,13 @@ fn judge(status: StatusCode, mut json: Value) -> Result<Reply, ProviderError> {
 }
 
 fn unknown(error: &(dyn std::error::Error + 'static)) -> ProviderError {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a String cannot fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    ProviderError::Unknown(text)
-}
-
-/// application/x-www-form-urlencoded.
-fn encode(pairs: &[(&str, &str)]) -> String {
-    let mut text = String::new();
-    for (name, value) in pairs {
-        if !text.is_empty() {
-            text.push('&');
-        }
-        escape(name, &mut text);
-        text.push('=');
-        escape(value, &mut text);
-    }
-    text
-}
-
-fn escape(part: &str, text: &mut String) {
-    for byte in part.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
+    ProviderError::Unknown(causes(error))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    #[test]
-    fn forms_carry_anything() {
-        let form = [("metadata[order_id]", "a b&c=ü"), ("x", "1.5-_~")];
-        assert_eq!(
-            encode(&form),
-            "metadata%5Border_id%5D=a%20b%26c%3D%C3%BC&x=1.5-_~"
-        );
-    }
 
     #[test]
     fn only_an_address_is_an_address() {

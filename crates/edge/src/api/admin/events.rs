@@ -150,6 +150,8 @@ pub async fn create(
     body: String,
 ) -> ApiResult<(StatusCode, Json<WholeEvent>)> {
     let draft = EventDraft::parse(&body).map_err(|error| ApiError::invalid(error.to_string()))?;
+    let line = draft.line.as_ref();
+    can_ask(&edge, line.and_then(|line| line["captcha"].as_bool()))?;
     let events = &edge.desk()?.events;
     let id = events.create(draft, edge.clock.now()).await;
     let id = id.map_err(refusal)?;
@@ -177,6 +179,19 @@ pub async fn show(
 ) -> ApiResult<Json<WholeEvent>> {
     let event = edge.desk()?.events.get(event).await.map_err(refusal)?;
     whole(&edge, event, Vec::new()).await.map(Json)
+}
+
+/// Nobody could join an event that asks for what this deployment cannot check.
+fn can_ask(edge: &Edge, captcha: Option<bool>) -> ApiResult<()> {
+    if captcha == Some(true) && edge.captcha.is_none() {
+        let message = "This usher has no CAPTCHA: set `captcha_provider` and its keys first.";
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            "captcha_not_configured",
+            message,
+        ));
+    }
+    Ok(())
 }
 
 /// The line's part of a change, and the rest of it.
@@ -213,6 +228,7 @@ pub async fn change(
     let patch: EventPatch = serde_json::from_value(form.rest.into()).map_err(bad_patch)?;
     let events = &edge.desk()?.events;
     if let Some(line) = form.line {
+        can_ask(&edge, line.captcha)?;
         events.set_up(event, line).await.map_err(refusal)?;
         // It stands, also if the rest is refused.
         let what = details["line"].clone();

@@ -132,6 +132,8 @@ pub struct LineAnswer {
     has_shop_keys: bool,
     /// Hashes that a join costs on average
     puzzle: u32,
+    /// Whether a join has to bring a CAPTCHA's token
+    captcha: bool,
     /// lane, weight, needs_code
     #[schema(value_type = Vec<Object>)]
     lanes: Vec<LaneSetup>,
@@ -157,6 +159,7 @@ impl From<LineRow> for LineAnswer {
             identity: settings.identity,
             has_shop_keys: settings.shop_keys.is_some(),
             puzzle: settings.puzzle,
+            captcha: settings.captcha,
             lanes,
         }
     }
