@@ -40,9 +40,10 @@ impl TrustedProxies {
             return client;
         }
         let header = headers.get_all("x-forwarded-for").iter();
+        // A line that is no text ends the walk like a hop that is no address: left out, it
+        // would make what the client wrote before it look like our proxy's word.
         let hops: Vec<&str> = header
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
+            .flat_map(|value| value.to_str().unwrap_or_default().split(','))
             .collect();
         for hop in hops.iter().rev().take(MAX_HOPS) {
             let Ok(address) = hop.trim().parse::<IpAddr>() else {
@@ -83,6 +84,8 @@ fn first_of(address: Ipv6Addr, prefix: u32) -> Ipv6Addr {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn client(trusted: &[&str], peer: &str, forwarded: &str) -> String {
@@ -109,6 +112,17 @@ mod tests {
             "9.9.9.9"
         );
         assert_eq!(client(&trusted, "10.0.0.1", "nonsense"), "10.0.0.1");
+    }
+
+    #[test]
+    fn nobody_hides_what_a_proxy_added_behind_a_line_that_is_no_text() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", "6.6.6.6".parse().unwrap());
+        let spoiled = HeaderValue::from_bytes(b"\xff, 9.9.9.9").unwrap();
+        headers.append("x-forwarded-for", spoiled);
+        let proxies = TrustedProxies::parse(&["10.0.0.0/8".to_owned()]).unwrap();
+        let peer = "10.0.0.1:1".parse().unwrap();
+        assert_eq!(proxies.client(peer, &headers).to_string(), "10.0.0.1");
     }
 
     #[test]
