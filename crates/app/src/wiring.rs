@@ -24,7 +24,7 @@ use usher_booking::pg::webhooks::Endpoints;
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_booking::webhooks::{self, Patience, Targets, Webhooks};
 use usher_edge::{
-    AddressLimit, Captcha, CaptchaSettings, CookieJar, Counted, Desk, Draws, Edge,
+    AddressLimit, Captcha, CaptchaSettings, CodeTurns, CookieJar, Counted, Desk, Draws, Edge,
     EdgeSettings, EventStores, Events, FanLimits, FirstKey, JoinPace, Live, LiveOptions, Load,
     PuzzleUnderLoad, StreamSlots, TrustedProxies,
 };
@@ -300,6 +300,7 @@ async fn open_desk(
         prometheus: (!config.prometheus_url.is_empty())
             .then(|| PrometheusSources::new(pool.clone())),
         lines: LineStore::new(pool.clone()),
+        code_turns: CodeTurns::of_connections(config.database_connections),
         draws: Draws::default(),
         orders: Orders::new(redis, pool.clone(), writer, provider, Arc::clone(clock)),
         stripe_webhook_secret: config.stripe_webhook_secret.clone(),

@@ -28,10 +28,15 @@ struct House {
 
 impl House {
     async fn start() -> Self {
+        Self::start_with(|settings| settings).await
+    }
+
+    async fn start_with(more: impl Fn(Settings) -> Settings) -> Self {
         let sandbox = Sandbox::start().await.unwrap();
         let settings = settings(&sandbox, &signing_keys())
             .with("JOINS_PER_ADDRESS_PER_MINUTE", "1000")
             .with("JOINS_PER_NETWORK_PER_MINUTE", "1000");
+        let settings = more(settings);
         let usher = Usher::serve("all", &settings);
         let event = import_event(&settings);
         wait_for_page(&usher, &event);
@@ -175,9 +180,7 @@ async fn a_lane_added_while_the_edge_runs_is_opened_by_codes_and_served_by_its_w
     let counted = wait_for(PATIENCE, "fans of both lanes are let in", || {
         let asked = sqlx::query_as::<_, (i64, i64)>(by_weight).bind(COUNTED);
         let asked = asked.fetch_one(&pool);
-        let found =
-            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(asked));
-        found.ok().filter(|(all, _)| *all == COUNTED)
+        block_on(asked).ok().filter(|(all, _)| *all == COUNTED)
     });
     // Three of four, give or take what a cut slice leaves open.
     let expected = COUNTED * 3 / 4;
@@ -247,6 +250,55 @@ impl House {
         let answer = self.target().call("DELETE", &path, Some(API_KEY), None);
         answer.unwrap().status
     }
+}
+
+/// A club types one code together while its row is locked: the fans wait for each other,
+/// and nobody else for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn fans_who_wait_for_one_code_leave_others_the_database() {
+    const FANS: usize = 8;
+    let house = House::start_with(|settings| settings.with("DATABASE_CONNECTIONS", "4")).await;
+    house.set_up(&json!({ "lanes": [
+        { "lane": "main" }, { "lane": "presale", "needs_code": true },
+    ]}));
+    let code = house.codes(&json!({ "lane": "presale", "uses": FANS }))[0].clone();
+    wait_for(PATIENCE, "the edge knows the lane", || {
+        let answer = house.join(&json!({ "client_join_id": somebody(), "lane": "presale" }));
+        (answer.status == 403).then_some(())
+    });
+    let pool = PgPool::connect(&house.sandbox.postgres.url())
+        .await
+        .unwrap();
+    let mut lock = pool.begin().await.unwrap();
+    let rows = sqlx::query("SELECT FROM invites FOR UPDATE");
+    rows.execute(&mut *lock).await.unwrap();
+    std::thread::scope(|scope| {
+        let fans: Vec<_> = (0..FANS)
+            .map(|_| scope.spawn(|| house.join_with(&code, &somebody()).status))
+            .collect();
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        wait_for(PATIENCE, "a fan waits for the lock", || {
+            let asked = sqlx::query_scalar::<_, i64>(waits).fetch_one(&pool);
+            (block_on(asked).unwrap() > 0).then_some(())
+        });
+        for _ in 0..4 {
+            house.admin("GET", "", &Value::Null).expect(200);
+        }
+        let asked = sqlx::query_scalar::<_, i64>(waits).fetch_one(&pool);
+        assert_eq!(
+            block_on(asked).unwrap(),
+            1,
+            "the others wait without a connection"
+        );
+        block_on(lock.rollback()).unwrap();
+        for fan in fans {
+            assert_eq!(fan.join().unwrap(), 201);
+        }
+    });
+}
+
+fn block_on<T>(asked: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(asked))
 }
 
 #[tokio::test]

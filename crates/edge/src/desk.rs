@@ -14,6 +14,7 @@ use usher_booking::pg::webhooks::Endpoints;
 use usher_booking::webhooks::Targets;
 use usher_queue::pg::Store as LineStore;
 
+use crate::code_turns::CodeTurns;
 use crate::draws::Draws;
 use crate::error::{ApiError, ApiResult};
 use crate::events::Events;
@@ -27,6 +28,7 @@ pub struct Desk {
     /// Where a Prometheus is set that may be asked how backends are.
     pub prometheus: Option<PrometheusSources>,
     pub lines: LineStore,
+    pub code_turns: CodeTurns,
     pub draws: Draws,
     pub orders: Arc<Orders>,
     pub operators: Operators,

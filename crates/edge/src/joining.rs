@@ -115,9 +115,12 @@ async fn at_the_code_door(
 ) -> ApiResult<JoinedPlace> {
     arrival.prove(edge, request).await?;
     let (event, now) = (arrival.live.id, edge.clock.now());
+    let desk = edge.desk()?;
+    let turn = desk.code_turns.take().await?;
     // The same fan again uses nothing up, so a join that is refused below may be repeated.
-    let used = edge.desk()?.lines.use_invite(event, code, arrival.fan, now);
+    let used = desk.lines.use_invite(event, code, arrival.fan, now);
     let lane = used.await.map_err(invite_refusal)?;
+    drop(turn);
     enter(edge, arrival, &lane, request.again).await
 }
 

@@ -27,7 +27,7 @@ use crate::state::Edge;
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinRequest {
-    /// For clients without cookies: the same id gives the same place
+    /// For clients without cookies, a secret nobody guesses: the same id gives the same place
     pub client_join_id: Option<String>,
     /// Another lane than `main`
     #[schema(value_type = Option<String>)]
