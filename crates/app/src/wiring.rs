@@ -37,7 +37,7 @@ use crate::config::{Config, PaymentProviderName};
 use crate::fence::{self, Fence};
 use crate::fetch::Fetcher;
 use crate::lifecycle::Lifecycle;
-use crate::postgres::{self, Pools};
+use crate::postgres::{self, Pools, PostgresError};
 use crate::prometheus::PrometheusWatch;
 use crate::role::Role;
 use crate::signals::{self, SignalSource};
@@ -83,7 +83,7 @@ pub async fn assemble(config: &Config, role: Role, life: &Lifecycle) -> anyhow::
         if role.books() {
             let opened = open_desk(config, &pools.requests, &line, &clock, &whole).await?;
             run_booking(&tasks, &whole, &opened, &pools, &line, life);
-            let hooks = webhooks(&opened, pools.background.clone(), &clock);
+            let hooks = webhooks(config, &opened, &clock).await?;
             background::run_webhooks(&tasks, hooks, life);
             desk = Some(opened);
         }
@@ -159,9 +159,15 @@ fn run_booking(
     signals::run(tasks, source, gate, &life.closing);
 }
 
-fn webhooks(desk: &Desk, pool: PgPool, clock: &Arc<dyn Clock>) -> Webhooks {
+async fn webhooks(
+    config: &Config,
+    desk: &Desk,
+    clock: &Arc<dyn Clock>,
+) -> Result<Webhooks, PostgresError> {
+    let pool = postgres::open_pool(&config.database_url, webhooks::CONNECTIONS).await?;
     let client = webhooks::Client::new(desk.webhook_targets);
-    Webhooks::new(pool, client, Patience::default(), Arc::clone(clock))
+    let patience = Patience::default();
+    Ok(Webhooks::new(pool, client, patience, Arc::clone(clock)))
 }
 
 /// Where the setting names one.

@@ -16,6 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use usher_base::SystemClock;
 use usher_booking::Relay;
+use usher_booking::pg::deliveries::{self, Attempt, Bounds, Turn};
 use usher_booking::pg::store;
 use usher_booking::pg::webhooks::{EndpointError, Endpoints, NewEndpoint};
 use usher_booking::webhooks::{Client, Kinds, Patience, Secret, Targets, Webhooks};
@@ -37,21 +38,18 @@ fn patience() -> Patience {
 struct Teller {
     shop: OwnShop,
     endpoints: Endpoints,
+    stop: CancellationToken,
     _stops: DropGuard,
 }
 
 impl Teller {
     async fn start(patience: Patience, targets: Targets) -> Self {
-        let shop = Shop::open().await;
-        let pool = shop.pool.clone();
+        let teller = Self::silent().await;
         let client = Client::new(targets);
-        let webhooks = Webhooks::new(pool.clone(), client, patience, Arc::new(SystemClock));
-        let (webhooks, stop) = (Arc::new(webhooks), CancellationToken::new());
-        let relay = Relay {
-            pool: pool.clone(),
-            redis: shop.redis.clone(),
-        };
-        let stopped = stop.clone();
+        let pool = teller.shop.pool.clone();
+        let webhooks = Webhooks::new(pool, client, patience, Arc::new(SystemClock));
+        let (webhooks, relay) = (Arc::new(webhooks), teller.relay());
+        let stopped = teller.stop.clone();
         tokio::spawn(async move {
             let tasks = TaskTracker::new();
             while !stopped.is_cancelled() {
@@ -60,10 +58,25 @@ impl Teller {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         });
+        teller
+    }
+
+    /// Nothing is told but what a test tells.
+    async fn silent() -> Self {
+        let shop = Shop::open().await;
+        let stop = CancellationToken::new();
         Self {
+            endpoints: Endpoints::new(shop.pool.clone()),
             shop,
-            endpoints: Endpoints::new(pool),
-            _stops: stop.drop_guard(),
+            _stops: stop.clone().drop_guard(),
+            stop,
+        }
+    }
+
+    fn relay(&self) -> Relay {
+        Relay {
+            pool: self.shop.pool.clone(),
+            redis: self.shop.redis.clone(),
         }
     }
 
@@ -270,4 +283,91 @@ async fn settled(shop: &Shop) -> i64 {
     })
     .await;
     last
+}
+
+/// The turn at an event's only endpoint, which is free and has something to hear.
+async fn turn_at(shop: &Shop, lease: Duration) -> Turn {
+    let mut turns = deliveries::claim(&shop.pool, 10, lease).await.unwrap();
+    assert_eq!(turns.len(), 1);
+    turns.remove(0)
+}
+
+const BOUNDS: Bounds = Bounds {
+    max_age: Duration::from_secs(60),
+    max_waiting: 1_000,
+};
+
+#[tokio::test]
+async fn who_lost_a_turn_writes_nothing_over_the_next_one() {
+    let teller = Teller::silent().await;
+    let receiver = Receiver::open(Manner::Take).await;
+    let (endpoint, _) = teller.endpoint(&receiver, &[]).await;
+    let ids = teller.sell(1).await;
+    let pool = &teller.shop.pool;
+    teller.relay().run_once().await.unwrap();
+    let slow = turn_at(&teller.shop, Duration::ZERO).await;
+    let next = turn_at(&teller.shop, Duration::from_secs(60)).await;
+    let attempt = Attempt {
+        id: ids[0],
+        error: "it did not answer".into(),
+        is_last: true,
+        pause: Duration::from_secs(60),
+    };
+    assert_eq!(
+        deliveries::failed(pool, &slow, &attempt, BOUNDS)
+            .await
+            .unwrap(),
+        0
+    );
+    deliveries::end_turn(pool, &slow, BOUNDS).await.unwrap();
+    let lease = Duration::ZERO;
+    assert!(!deliveries::taken(pool, &slow, ids[0], lease).await.unwrap());
+    let free = deliveries::claim(pool, 10, lease).await.unwrap();
+    assert!(free.is_empty(), "the next one's lease still holds");
+    let waiting = deliveries::waiting(pool, endpoint).await.unwrap();
+    let left: Vec<_> = waiting
+        .iter()
+        .map(|each| (each.event.id, each.attempts))
+        .collect();
+    let rest: Vec<_> = ids[1..].iter().map(|id| (*id, 0)).collect();
+    assert_eq!(
+        left, rest,
+        "what was taken is gone, and nothing else happened"
+    );
+    assert!(deliveries::taken(pool, &next, ids[1], lease).await.unwrap());
+}
+
+#[tokio::test]
+async fn one_that_answers_too_slowly_falls_only_so_far_behind() {
+    let teller = Teller::silent().await;
+    let receiver = Receiver::open(Manner::Take).await;
+    let (endpoint, _) = teller.endpoint(&receiver, &[]).await;
+    let ids = teller.sell(1).await;
+    let pool = &teller.shop.pool;
+    teller.relay().run_once().await.unwrap();
+    let turn = turn_at(&teller.shop, Duration::from_secs(60)).await;
+    let bounds = Bounds {
+        max_waiting: 1,
+        ..BOUNDS
+    };
+    let dead = deliveries::end_turn(pool, &turn, bounds).await.unwrap();
+    assert_eq!(dead, ids.len() as u64 - 1);
+    let waiting = deliveries::waiting(pool, endpoint).await.unwrap();
+    assert_eq!(
+        waiting[0].event.id,
+        *ids.last().unwrap(),
+        "the newest is kept"
+    );
+    let letters = teller
+        .endpoints
+        .dead(teller.shop.event, None, 100)
+        .await
+        .unwrap();
+    assert!(letters[0].last_error.contains("less than"), "{letters:?}");
+    let turn = turn_at(&teller.shop, Duration::from_secs(60)).await;
+    let bounds = Bounds {
+        max_age: Duration::ZERO,
+        ..BOUNDS
+    };
+    assert_eq!(deliveries::end_turn(pool, &turn, bounds).await.unwrap(), 1);
 }

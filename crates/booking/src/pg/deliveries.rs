@@ -1,6 +1,7 @@
 //! What endpoints have still to hear, in Postgres. A turn at an endpoint is a
-//! lease on its row, so that of several processes one delivers there at a time;
-//! what was taken is deleted, what was not in time is kept as a dead letter.
+//! lease on its row, so that of several processes one delivers there at a time.
+//! Turns are counted, and whoever lost one to another writes nothing over the
+//! other's. What was taken is deleted, what was not in time is kept as a dead letter.
 
 use std::time::Duration;
 
@@ -15,11 +16,15 @@ use crate::webhooks::{Endpoint, Secret};
 
 /// Read at once of what an endpoint has to hear.
 const MAX_A_READ: i64 = 50;
+/// What is said of a dead letter that was never tried.
+const TOO_SLOW: &str = "the endpoint takes less than there is to tell it";
 
 /// An endpoint in this process's hands for a while.
 #[derive(Debug)]
 pub struct Turn {
     pub endpoint: Endpoint,
+    /// The how-manieth of this endpoint: the latest is the one that counts.
+    pub number: i64,
     /// In a row, until now.
     pub failures: u32,
 }
@@ -30,10 +35,16 @@ pub struct Waiting {
     pub attempts: u32,
 }
 
+/// How much may wait for an endpoint, and how long; the rest is dead letters.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub max_age: Duration,
+    pub max_waiting: u32,
+}
+
 /// A delivery that was not taken.
 #[derive(Debug)]
 pub struct Attempt {
-    pub endpoint: Uuid,
     pub id: i64,
     pub error: String,
     pub is_last: bool,
@@ -74,25 +85,27 @@ pub(super) async fn enqueue(tx: &mut PgConnection, ids: &[i64]) -> Result<(), sq
 
 /// Takes a turn at endpoints that are due, have something to hear and are free.
 pub async fn claim(pool: &PgPool, limit: usize, lease: Duration) -> Result<Vec<Turn>, sqlx::Error> {
-    let rows: Vec<(Uuid, String, String, i32)> = sqlx::query_as(
-        "UPDATE webhook_endpoints SET leased_until = now() + $2 * interval '1 second'
+    let rows: Vec<(Uuid, String, String, i32, i64)> = sqlx::query_as(
+        "UPDATE webhook_endpoints
+         SET leased_until = now() + $2 * interval '1 second', turn = turn + 1
          WHERE id IN (SELECT id FROM webhook_endpoints w
              WHERE next_try_at <= now() AND leased_until <= now() AND EXISTS (
                  SELECT FROM webhook_deliveries d
                  WHERE d.endpoint_id = w.id AND d.dead_at IS NULL)
              ORDER BY next_try_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-         RETURNING id, url, secret, failures",
+         RETURNING id, url, secret, failures, turn",
     )
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(lease.as_secs_f64())
     .fetch_all(pool)
     .await?;
-    let turn = |(id, url, secret, failures)| Turn {
+    let turn = |(id, url, secret, failures, number)| Turn {
         endpoint: Endpoint {
             id,
             url,
             secret: Secret::known(secret),
         },
+        number,
         failures: columns::count(failures),
     };
     Ok(rows.into_iter().map(turn).collect())
@@ -118,77 +131,110 @@ pub async fn waiting(pool: &PgPool, endpoint: Uuid) -> Result<Vec<Waiting>, sqlx
     Ok(events.into_iter().zip(rows).map(waiting).collect())
 }
 
-/// The endpoint took it: it is gone, and the turn goes on.
+/// The endpoint took it, so it is gone, whosever turn it is. False: the turn is
+/// another's by now.
 pub async fn taken(
     pool: &PgPool,
-    endpoint: Uuid,
+    turn: &Turn,
     id: i64,
     lease: Duration,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+) -> Result<bool, sqlx::Error> {
+    let held = sqlx::query(
         "WITH taken AS (DELETE FROM webhook_deliveries WHERE endpoint_id = $1 AND id = $2)
          UPDATE webhook_endpoints
-         SET failures = 0, leased_until = now() + $3 * interval '1 second' WHERE id = $1",
+         SET failures = 0, leased_until = now() + $3 * interval '1 second'
+         WHERE id = $1 AND turn = $4",
     )
-    .bind(endpoint)
+    .bind(turn.endpoint.id)
     .bind(id)
     .bind(lease.as_secs_f64())
+    .bind(turn.number)
     .execute(pool)
-    .await
-    .map(drop)
+    .await?;
+    Ok(held.rows_affected() > 0)
 }
 
-/// Behind those that wait for a turn.
-pub async fn end_turn(pool: &PgPool, endpoint: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE webhook_endpoints SET leased_until = '-infinity', next_try_at = now()
-         WHERE id = $1",
-    )
-    .bind(endpoint)
-    .execute(pool)
-    .await
-    .map(drop)
+/// Behind those that wait for a turn. Returns how many became dead letters.
+pub async fn end_turn(pool: &PgPool, turn: &Turn, bounds: Bounds) -> Result<u64, sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    let is_ours = give_back(&mut tx, turn, 0, Duration::ZERO).await?;
+    let dead = match is_ours {
+        true => keep_within(&mut tx, turn, bounds).await?,
+        false => 0,
+    };
+    tx.commit().await?;
+    Ok(dead)
 }
 
 /// Ends the turn until the pause is over. Returns how many became dead letters:
-/// this one if it was its last attempt, and all that wait longer than `max_age`.
+/// this one if it was its last attempt, and what is beyond the bounds.
 pub async fn failed(
     pool: &PgPool,
+    turn: &Turn,
     attempt: &Attempt,
-    max_age: Duration,
+    bounds: Bounds,
 ) -> Result<u64, sqlx::Error> {
     let mut tx = pool.begin().await?;
-    sqlx::query(
-        "UPDATE webhook_deliveries SET attempts = attempts + 1, last_error = $3
-         WHERE endpoint_id = $1 AND id = $2",
+    if !give_back(&mut tx, turn, 1, attempt.pause).await? {
+        return Ok(0);
+    }
+    let last = sqlx::query(
+        "UPDATE webhook_deliveries SET attempts = attempts + 1, last_error = $3,
+             dead_at = CASE WHEN $4 THEN now() END
+         WHERE endpoint_id = $1 AND id = $2 AND dead_at IS NULL",
     )
-    .bind(attempt.endpoint)
+    .bind(turn.endpoint.id)
     .bind(attempt.id)
     .bind(&attempt.error)
+    .bind(attempt.is_last)
     .execute(&mut *tx)
     .await?;
+    let last = u64::from(attempt.is_last) * last.rows_affected();
+    let dead = last + keep_within(&mut tx, turn, bounds).await?;
+    tx.commit().await?;
+    Ok(dead)
+}
+
+/// The turn is free again after a pause. False: it is another's by now.
+async fn give_back(
+    tx: &mut PgConnection,
+    turn: &Turn,
+    failures: i32,
+    pause: Duration,
+) -> Result<bool, sqlx::Error> {
+    let given = sqlx::query(
+        "UPDATE webhook_endpoints SET failures = failures + $3, leased_until = '-infinity',
+             next_try_at = now() + $4 * interval '1 second' WHERE id = $1 AND turn = $2",
+    )
+    .bind(turn.endpoint.id)
+    .bind(turn.number)
+    .bind(failures)
+    .bind(pause.as_secs_f64())
+    .execute(tx)
+    .await?;
+    Ok(given.rows_affected() > 0)
+}
+
+/// The oldest beyond the bounds become dead letters; returns how many.
+async fn keep_within(
+    tx: &mut PgConnection,
+    turn: &Turn,
+    bounds: Bounds,
+) -> Result<u64, sqlx::Error> {
     let dead = sqlx::query(
         "UPDATE webhook_deliveries
-         SET dead_at = now(), last_error = coalesce(last_error, $5)
+         SET dead_at = now(), last_error = coalesce(last_error, $4)
          WHERE endpoint_id = $1 AND dead_at IS NULL
-             AND ((id = $2 AND $3) OR since < now() - $4 * interval '1 second')",
+             AND (since < now() - $2 * interval '1 second' OR id <= (
+                 SELECT id FROM webhook_deliveries
+                 WHERE endpoint_id = $1 AND dead_at IS NULL ORDER BY id DESC OFFSET $3 LIMIT 1))",
     )
-    .bind(attempt.endpoint)
-    .bind(attempt.id)
-    .bind(attempt.is_last)
-    .bind(max_age.as_secs_f64())
-    .bind(&attempt.error)
-    .execute(&mut *tx)
+    .bind(turn.endpoint.id)
+    .bind(bounds.max_age.as_secs_f64())
+    .bind(i64::from(bounds.max_waiting))
+    .bind(TOO_SLOW)
+    .execute(tx)
     .await?;
-    sqlx::query(
-        "UPDATE webhook_endpoints SET failures = failures + 1, leased_until = '-infinity',
-             next_try_at = now() + $2 * interval '1 second' WHERE id = $1",
-    )
-    .bind(attempt.endpoint)
-    .bind(attempt.pause.as_secs_f64())
-    .execute(&mut *tx)
-    .await?;
-    tx.commit().await?;
     Ok(dead.rows_affected())
 }
 

@@ -2,7 +2,8 @@
 //! whom its operators name. Each endpoint hears its happenings one after the
 //! other in their order, at least once; it has a turn of its own, so that a
 //! slow or dead one delays nobody else. What it does not take within a day, or
-//! in twenty attempts, becomes a dead letter that operators see and send again.
+//! in twenty attempts, or what falls too far behind, becomes a dead letter that
+//! operators see and send again.
 
 mod client;
 mod endpoint;
@@ -11,9 +12,11 @@ mod signature;
 mod target;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use usher_base::Clock;
@@ -23,12 +26,17 @@ pub use endpoint::{Endpoint, Kinds, Secret, UnknownKind};
 pub use patience::Patience;
 pub use target::{BadTarget, Targets};
 
-use crate::pg::deliveries::{self, Attempt, Turn, Waiting};
+use crate::pg::deliveries::{self, Attempt, Bounds, Turn, Waiting};
 
 /// Endpoints that one process tells at the same time.
 const MAX_AT_ONCE: usize = 64;
-/// What one turn tells before others with as much to hear are looked at.
+/// What one turn tells, and how long, before others with as much to hear are looked
+/// at: endpoints that answer slowly hand their slots on.
 const MAX_A_TURN: usize = 1_000;
+const TURN_LASTS: Duration = Duration::from_secs(10);
+/// Connections to Postgres that all turns share. They are their own, so that the
+/// leader and the relay never wait behind what strangers' endpoints do.
+pub const CONNECTIONS: u32 = 2;
 
 pub struct Webhooks {
     pool: PgPool,
@@ -83,28 +91,40 @@ impl Webhooks {
 
     /// Until nothing is left, one was not taken, or others should have a turn.
     async fn tell(&self, turn: Turn, stop: &CancellationToken) -> Result<(), sqlx::Error> {
-        let endpoint = &turn.endpoint;
+        let ends = Instant::now() + TURN_LASTS;
+        let is_over = || stop.is_cancelled() || Instant::now() >= ends;
         let mut told = 0;
-        while told < MAX_A_TURN && !stop.is_cancelled() {
-            let waiting = deliveries::waiting(&self.pool, endpoint.id).await?;
+        while told < MAX_A_TURN && !is_over() {
+            let waiting = deliveries::waiting(&self.pool, turn.endpoint.id).await?;
             if waiting.is_empty() {
                 break;
             }
             for next in waiting {
-                if stop.is_cancelled() {
+                if is_over() {
                     break;
                 }
-                if let Err(why) = self.post(endpoint, &next).await {
+                if let Err(why) = self.post(&turn.endpoint, &next).await {
                     return self.put_off(&turn, &next, &why).await;
                 }
                 metrics::counter!("usher_webhooks_out_total", "outcome" => "delivered")
                     .increment(1);
-                deliveries::taken(&self.pool, endpoint.id, next.event.id, self.patience.lease)
-                    .await?;
+                let lease = self.patience.lease;
+                if !deliveries::taken(&self.pool, &turn, next.event.id, lease).await? {
+                    tracing::debug!(endpoint = %turn.endpoint.id, "a webhook's turn is another's");
+                    return Ok(());
+                }
                 told += 1;
             }
         }
-        deliveries::end_turn(&self.pool, endpoint.id).await
+        count_dead(deliveries::end_turn(&self.pool, &turn, self.bounds()).await?);
+        Ok(())
+    }
+
+    const fn bounds(&self) -> Bounds {
+        Bounds {
+            max_age: self.patience.max_age,
+            max_waiting: self.patience.max_waiting,
+        }
     }
 
     async fn post(&self, endpoint: &Endpoint, next: &Waiting) -> Result<(), Undelivered> {
@@ -122,17 +142,16 @@ impl Webhooks {
     ) -> Result<(), sqlx::Error> {
         let failures = turn.failures.saturating_add(1);
         let attempt = Attempt {
-            endpoint: turn.endpoint.id,
             id: next.event.id,
             error: why.to_string(),
             is_last: next.attempts + 1 >= self.patience.max_attempts,
             pause: self.patience.pause_after(failures, rand::random()),
         };
-        let dead = deliveries::failed(&self.pool, &attempt, self.patience.max_age).await?;
-        let (endpoint, id) = (attempt.endpoint, attempt.id);
+        let dead = deliveries::failed(&self.pool, turn, &attempt, self.bounds()).await?;
+        let (endpoint, id) = (turn.endpoint.id, attempt.id);
         tracing::info!(%endpoint, id, why = attempt.error, failures, "a webhook is not taken");
         metrics::counter!("usher_webhooks_out_total", "outcome" => "failed").increment(1);
-        metrics::counter!("usher_webhooks_out_total", "outcome" => "dead").increment(dead);
+        count_dead(dead);
         Ok(())
     }
 
@@ -148,4 +167,8 @@ impl Webhooks {
     pub async fn prune(&self) -> Result<u64, sqlx::Error> {
         deliveries::prune(&self.pool).await
     }
+}
+
+fn count_dead(letters: u64) {
+    metrics::counter!("usher_webhooks_out_total", "outcome" => "dead").increment(letters);
 }

@@ -10,8 +10,10 @@ pub struct Patience {
     pub longest_pause: Duration,
     /// For one delivery; then it is a dead letter and the next one is tried.
     pub max_attempts: u32,
-    /// What waits longer becomes a dead letter when its endpoint fails again.
+    /// What waits longer, or behind more than so many newer ones, becomes a dead
+    /// letter when its endpoint's turn ends.
     pub max_age: Duration,
+    pub max_waiting: u32,
     pub answer_within: Duration,
     /// A process that died leaves its turn to others after this. More than
     /// `answer_within`, so that a turn does not end beneath a delivery.
@@ -26,6 +28,8 @@ impl Default for Patience {
             longest_pause: Duration::from_secs(300),
             max_attempts: 20,
             max_age: Duration::from_secs(24 * 3_600),
+            // Several sold-out halls.
+            max_waiting: 1_000_000,
             answer_within: Duration::from_secs(5),
             lease: Duration::from_secs(10),
         }
