@@ -198,6 +198,11 @@ fn operator_required() -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "operator_required", message)
 }
 
+/// What only an admin may see or do.
+pub fn admin_required(operator: &Operator) -> ApiError {
+    role_too_low(operator, Some(Role::Admin))
+}
+
 fn role_too_low(operator: &Operator, least: Option<Role>) -> ApiError {
     let wanted = least.unwrap_or(Role::Admin);
     let message = format!(

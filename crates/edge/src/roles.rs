@@ -87,6 +87,8 @@ const LEAST: &[(&str, &str, Role)] = &[
 
 /// Pages of the console that change something show that only from this role on.
 pub const STEERS: Role = Operator;
+/// The page of operators and their keys is shown from this role on.
+pub const NAMES_OTHERS: Role = Admin;
 
 pub fn least(method: &Method, route: &str) -> Option<Role> {
     let method = if method == Method::HEAD {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -32,7 +33,7 @@ use crate::load;
 use crate::operators::admit;
 use crate::pages;
 use crate::state::Edge;
-use crate::views;
+use crate::views::{self, OnPage as _};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// No request has more to say, apart from an event's layout.
@@ -88,6 +89,7 @@ fn pages_of_fans() -> Router<Arc<Edge>> {
         .route("/orders", get(views::orders::list))
         .route("/orders/{number}", get(views::orders::show))
         .route("/orders/{number}/cancel", post(views::orders::cancel))
+        .route("/orders/{number}/done", post(views::orders::done))
         .route(pages::ASSET_ROUTE, get(pages::serve_asset))
 }
 
@@ -150,6 +152,14 @@ fn console() -> Router<Arc<Edge>> {
         .route("/console/sign-in", post(views::console::sign_in))
         .route("/console/sign-out", post(views::console::sign_out))
         .route("/console/e/{event}", get(views::console::event))
+        .route(
+            "/console/operators",
+            get(views::operators::list).post(views::operators::add),
+        )
+        .route(
+            "/console/operators/{id}/revoke",
+            post(views::operators::revoke),
+        )
 }
 
 /// All of it only for those whose role suffices (`roles`).
@@ -236,8 +246,15 @@ fn plumbing() -> OpenApiRouter<Arc<Edge>> {
         .routes(routes!(webhooks::take))
 }
 
-async fn not_found(State(_): State<Arc<Edge>>) -> Response {
-    ApiError::not_found("page or route").into_response()
+/// A page for people, a code for programs.
+async fn not_found(headers: HeaderMap) -> Response {
+    let error = ApiError::not_found("page or route");
+    let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.contains("text/html")) {
+        let refused: views::PageResult = Err(error).on_page(&headers);
+        return refused.into_response();
+    }
+    error.into_response()
 }
 
 /// Names a request, from this thread's generator: the kernel is not asked each time.

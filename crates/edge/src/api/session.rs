@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use usher_base::EventId;
 use usher_base::redis::{Hint, HintKind};
@@ -32,14 +32,23 @@ pub async fn finish(
     Path(event): Path<EventId>,
     headers: HeaderMap,
 ) -> ApiResult<impl IntoResponse> {
+    let cookie = finish_session(&edge, event, &headers).await?;
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]))
+}
+
+/// The cookie that takes the access token from the browser.
+pub async fn finish_session(
+    edge: &Edge,
+    event: EventId,
+    headers: &HeaderMap,
+) -> ApiResult<HeaderValue> {
     let live = edge.live_event(event)?;
-    let access = edge.access_of(&live, &headers)?;
+    let access = edge.access_of(&live, headers)?;
     edge.line
         .finish(event, &access.lane, access.sub, access.number)
         .await?;
     // A lost hint costs a tick.
     let kind = HintKind::Changed;
     let _ = edge.redis.hint(Hint { event, kind }).await;
-    let cookie = edge.settings.jar.clear(&cookies::access(event));
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, cookie)]))
+    Ok(edge.settings.jar.clear(&cookies::access(event)))
 }

@@ -32,7 +32,7 @@ impl PaymentMethod {
             (
                 "pm_test_action",
                 "Needs confirmation",
-                "The bank asks to confirm; the page follows until it is decided.",
+                "The bank waits for a confirmation, which nobody gives here: after 15 minutes the payment is given up.",
             ),
             (
                 "pm_test_slow",
@@ -42,12 +42,12 @@ impl PaymentMethod {
             (
                 "pm_test_timeout",
                 "Times out",
-                "The provider does not answer; the outcome is looked up.",
+                "The provider does not answer; the outcome is looked up, which takes about half a minute.",
             ),
             (
                 "pm_test_lost_reply",
                 "Loses the reply",
-                "Paid, but the answer is lost; the outcome is looked up.",
+                "Paid, but the answer is lost; the outcome is looked up, which takes about half a minute.",
             ),
         ]
         .into_iter()

@@ -26,6 +26,35 @@ pub struct ConsoleEvent {
 #[template(path = "console.html")]
 pub struct ConsolePage {
     pub events: Vec<ConsoleEvent>,
+    /// Admins alone see who else has a key.
+    pub is_admin: bool,
+}
+
+/// Somebody whose key is good.
+#[derive(Debug, Clone)]
+pub struct KeyHolder {
+    pub id: String,
+    pub name: String,
+    pub role: String,
+    pub made_by: String,
+    pub made_at: Moment,
+}
+
+/// A key that was just made. Its `Debug` would tell it, so it has none.
+#[derive(Clone)]
+pub struct MadeKey {
+    pub name: String,
+    pub api_key: String,
+}
+
+/// `/console/operators`, for admins.
+#[derive(Clone, Template)]
+#[template(path = "console_operators.html")]
+pub struct OperatorsPage {
+    pub operators: Vec<KeyHolder>,
+    pub made: Option<MadeKey>,
+    /// Why a key was not made, in one sentence.
+    pub problem: Option<String>,
 }
 
 /// `/console/e/{id}`: live numbers and the controls of one event.

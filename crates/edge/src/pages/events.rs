@@ -37,3 +37,10 @@ pub struct EventSearch {
     pub category: String,
     pub from: String,
 }
+
+impl EventSearch {
+    fn is_used(&self) -> bool {
+        let fields = [&self.q, &self.city, &self.category, &self.from];
+        fields.iter().any(|field| !field.trim().is_empty())
+    }
+}

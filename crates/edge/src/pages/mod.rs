@@ -22,7 +22,9 @@ mod wording;
 
 pub use assets::{ASSET_ROUTE, serve_asset};
 pub use checkout::{CheckoutPage, PaymentMethod};
-pub use console::{ConsoleEvent, ConsolePage, ControlPage, SignInPage};
+pub use console::{
+    ConsoleEvent, ConsolePage, ControlPage, KeyHolder, MadeKey, OperatorsPage, SignInPage,
+};
 pub use event::{CaptchaWidget, CheckPage, DrawPublication, EventPage};
 pub use events::{EventCard, EventSearch, EventsPage};
 pub use model::{

@@ -94,6 +94,10 @@ pub struct OrderPage {
     pub confirmed_at: Option<Moment>,
     /// The event allows it, until some time before it begins.
     pub may_be_given_back: bool,
+    /// This browser is still let in, and could buy more.
+    pub is_inside: bool,
+    /// It has just said that it needs no more.
+    pub is_done: bool,
     pub test_mode: bool,
 }
 

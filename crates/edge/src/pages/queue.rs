@@ -75,6 +75,7 @@ pub struct Place {
     pub number: Option<u64>,
     pub ahead: Option<u64>,
     pub estimated_wait_seconds: Option<WaitInterval>,
+    pub rate_per_minute: Option<u64>,
     pub reason: Option<SlipReason>,
     /// The operator's message to the line.
     pub message: Option<String>,
@@ -139,8 +140,16 @@ impl QueuePage {
             )
     }
 
-    const fn can_leave(&self) -> bool {
-        matches!(self.place.standing, Standing::Waiting | Standing::Admitted)
+    /// Nothing is left to wait for once the sale is over.
+    fn can_leave(&self) -> bool {
+        let is_over = self.shows(Panel::SoldOut) || self.shows(Panel::Closed);
+        !is_over && matches!(self.place.standing, Standing::Waiting | Standing::Admitted)
+    }
+
+    /// In line, with nobody let in for a while and so no wait to tell.
+    fn stands_still(&self) -> bool {
+        let nobody = self.place.rate_per_minute == Some(0);
+        nobody && self.shows(Panel::Waiting) && self.place.estimated_wait_seconds.is_none()
     }
 
     /// Nothing changes by itself any more, so there is nothing to reload for.

@@ -139,6 +139,7 @@ pub(super) fn place() -> Place {
             low: 250,
             high: 419,
         }),
+        rate_per_minute: Some(90),
         reason: None,
         message: None,
         opens_at: None,
@@ -267,6 +268,8 @@ pub(super) fn order(status: OrderStatus) -> OrderPage {
         tickets,
         confirmed_at: (status == OrderStatus::Confirmed).then(now),
         may_be_given_back: status == OrderStatus::Confirmed,
+        is_inside: status == OrderStatus::Confirmed,
+        is_done: false,
         test_mode: true,
     }
 }
@@ -303,6 +306,23 @@ pub(super) fn control(can_control: bool) -> ControlPage {
         message: Some("We opened a second entrance.".to_owned()),
         can_control,
         now: now(),
+    }
+}
+
+pub(super) fn operators() -> OperatorsPage {
+    OperatorsPage {
+        operators: vec![KeyHolder {
+            id: "0195f6c8-7d1e-4d55-9a40-0f8b5f2f2f11".to_owned(),
+            name: "Ada at the door".to_owned(),
+            role: "staff".to_owned(),
+            made_by: "key 1f2e3d4c".to_owned(),
+            made_at: now(),
+        }],
+        made: Some(MadeKey {
+            name: "Grace".to_owned(),
+            api_key: "usher_op_0123_4567".to_owned(),
+        }),
+        problem: None,
     }
 }
 
@@ -359,8 +379,10 @@ pub(super) fn all() -> Vec<(&'static str, String)> {
         "console-events",
         render(&ConsolePage {
             events: vec![chosen],
+            is_admin: true,
         }),
     ));
+    pages.push(("console-operators", render(&operators())));
     let away = AwayPage {
         retry_after_seconds: 7,
         request_id: "01JD3M9W6Z4X".to_owned(),

@@ -42,6 +42,8 @@ fn hostile_text_stays_text_on_every_kind_of_page() {
     let sign_in = SignInPage {
         problem: Some(HOSTILE.to_owned()),
     };
+    let mut operators = samples::operators();
+    operators.operators[0].name = HOSTILE.to_owned();
 
     for html in [
         queue.render().unwrap(),
@@ -52,6 +54,7 @@ fn hostile_text_stays_text_on_every_kind_of_page() {
         orders.render().unwrap(),
         control.render().unwrap(),
         sign_in.render().unwrap(),
+        operators.render().unwrap(),
     ] {
         assert!(html.contains("onerror="), "the text itself is shown");
         assert!(!html.contains("<img src=x"), "it became an element: {html}");

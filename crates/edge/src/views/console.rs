@@ -21,9 +21,9 @@ use crate::roles;
 use crate::state::Edge;
 
 pub async fn home(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> PageResult {
-    if edge.operator(&headers).await.on_page(&headers)?.is_none() {
+    let Some(operator) = edge.operator(&headers).await.on_page(&headers)? else {
         return Ok(sign_in_page(None));
-    }
+    };
     let mut events = edge.catalog.all();
     events.sort_by_key(|on_sale| (on_sale.event.start_time, on_sale.event.id));
     let events = events.iter().map(|on_sale| ConsoleEvent {
@@ -32,6 +32,7 @@ pub async fn home(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> PageResu
     });
     let page = ConsolePage {
         events: events.collect(),
+        is_admin: operator.role >= roles::NAMES_OTHERS,
     };
     Ok(pages::respond(StatusCode::OK, &page))
 }

@@ -217,7 +217,12 @@ fn price_range(on_sale: &OnSale) -> Option<PriceRange> {
     })
 }
 
+/// None once the sale is over: what is left then is not to be had.
 fn availability(edge: &Edge, on_sale: &OnSale) -> Option<Availability> {
+    let phase = phase_of(edge, on_sale.event.id);
+    if matches!(phase, Phase::SoldOut | Phase::Closed) {
+        return None;
+    }
     let stock = edge.live.event(on_sale.event.id)?.stock()?;
     Some(Availability {
         total_seats: on_sale.event.places().into(),

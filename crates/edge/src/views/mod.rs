@@ -4,6 +4,7 @@
 pub mod console;
 pub mod event;
 pub mod moving;
+pub mod operators;
 pub mod orders;
 pub mod queue;
 pub mod shop;
@@ -21,6 +22,13 @@ const NEEDS_SCRIPT: &str = "To keep machines out, your browser has to do a littl
 
 const NEEDS_CHECK: &str = "Before you join, show on the event's page that you are a person. If you see no check there, \
      allow scripts and let the page load what it asks for, or use another network or browser.";
+const MOVED_ON: &str = "This place has moved on to another device, or this link was used \
+     already; each works once. Go on where the place is now.";
+const OVER: &str = "This link or page is too old to be used. Start again from the line.";
+const NOT_GENUINE: &str =
+    "This link or page is not complete or not from us. Copy the whole link, or start again.";
+const NOT_THIS_BROWSER: &str = "This browser does not know that order. Open it in the browser \
+     that bought it, or by the link that its shop sent.";
 
 /// Pages answer refusals as pages.
 pub type PageResult = Result<Response, PageError>;
@@ -96,18 +104,25 @@ impl PageError {
         };
         let page = ErrorPage {
             headline: headline.to_owned(),
-            sentence: match status {
-                // Only browsers that run no script get here without a solution.
-                StatusCode::PRECONDITION_REQUIRED if self.error.code() == "puzzle_required" => {
-                    NEEDS_SCRIPT.to_owned()
-                }
-                StatusCode::PRECONDITION_REQUIRED => NEEDS_CHECK.to_owned(),
-                _ => self.error.message().to_owned(),
-            },
+            sentence: for_people(&self.error).to_owned(),
             request_id: self.request_id,
             way_on: self.way_on,
         };
         pages::respond(status, &page)
+    }
+}
+
+/// What is said to programs, in the words of somebody who never saw a token.
+fn for_people(error: &ApiError) -> &str {
+    match (error.status(), error.code()) {
+        // Only browsers that run no script get here without a solution.
+        (StatusCode::PRECONDITION_REQUIRED, "puzzle_required") => NEEDS_SCRIPT,
+        (StatusCode::PRECONDITION_REQUIRED, _) => NEEDS_CHECK,
+        (_, "token_replaced") => MOVED_ON,
+        (_, "token_expired") => OVER,
+        (_, "order_token_required") => NOT_THIS_BROWSER,
+        (StatusCode::UNAUTHORIZED, code) if code.starts_with("token_") => NOT_GENUINE,
+        _ => error.message(),
     }
 }
 

@@ -67,7 +67,9 @@ pub async fn take(
     Form(form): Form<TransferForm>,
 ) -> PageResult {
     let token = take_place(&edge, event, &form.code).await;
-    let token = token.on_page(&headers)?;
+    let token = token
+        .on_page(&headers)
+        .map_err(|refused| refused.back_to(&format!("/e/{event}/queue"), "To the line"))?;
     let cookie = cookie_of(&edge, event, &token);
     Ok(([(SET_COOKIE, cookie)], to_queue(event)).into_response())
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
+use serde::Deserialize;
 use usher_booking::orders::Order;
 
 use super::{OnPage as _, PageResult, head, moment, see_other};
 use crate::api::orders::{actor, describe, give_back, may_be_given_back};
+use crate::api::session::finish_session;
 use crate::own_orders::orders_unavailable;
 use crate::pages::{
     self, LineItem, Money, OrderLine, OrderPage, OrderStatus, OrdersPage, TicketView,
@@ -37,9 +39,16 @@ pub async fn list(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> PageResu
     Ok(pages::respond(StatusCode::OK, &page))
 }
 
+#[derive(Deserialize)]
+pub struct OrderQuery {
+    /// Where `done` leads back to.
+    done: Option<String>,
+}
+
 pub async fn show(
     State(edge): State<Arc<Edge>>,
     Path(number): Path<String>,
+    Query(query): Query<OrderQuery>,
     headers: HeaderMap,
 ) -> PageResult {
     let desk = edge.desk().on_page(&headers)?;
@@ -62,6 +71,8 @@ pub async fn show(
         tickets: tickets.collect(),
         confirmed_at: answer.confirmed_at.map(moment),
         may_be_given_back: may_be_given_back(&edge, &order),
+        is_inside: is_inside(&edge, &order, &headers),
+        is_done: query.done.is_some(),
         test_mode: desk.test_payments,
     };
     // The pictures of its tickets need it; a browser whose reply was lost has none yet.
@@ -78,6 +89,27 @@ pub async fn cancel(
     let order = edge.own_order(&headers, &number).await.on_page(&headers)?;
     give_back(&edge, &order).await.on_page(&headers)?;
     Ok(see_other(&format!("/orders/{}", order.number)))
+}
+
+/// The fan is done: the place inside goes to the next in line, the tickets stay.
+pub async fn done(
+    State(edge): State<Arc<Edge>>,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+) -> PageResult {
+    let order = edge.own_order(&headers, &number).await.on_page(&headers)?;
+    let page = see_other(&format!("/orders/{}?done", order.number));
+    if !is_inside(&edge, &order, &headers) {
+        return Ok(page);
+    }
+    let cookie = finish_session(&edge, order.event, &headers).await;
+    Ok(([(SET_COOKIE, cookie.on_page(&headers)?)], page).into_response())
+}
+
+/// Whether this browser could still buy more of the order's event.
+fn is_inside(edge: &Edge, order: &Order, headers: &HeaderMap) -> bool {
+    let live = edge.live_event(order.event);
+    live.is_ok_and(|live| edge.access_of(&live, headers).is_ok())
 }
 
 /// Whether somebody else than its fan gave the order back.

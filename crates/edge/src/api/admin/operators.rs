@@ -77,21 +77,31 @@ pub async fn add(
     operator: Operator,
     JsonBody(form): JsonBody<OperatorForm>,
 ) -> ApiResult<(StatusCode, Json<NewOperator>)> {
-    let name = form.name.trim();
-    if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
-        return Err(ApiError::invalid("name must have 1 to 64 characters."));
-    }
-    let key = OperatorKey::random(&mut rand::rng());
-    let operators = &edge.desk()?.operators;
-    let adding = operators.add(&key, name, form.role, &operator.name);
-    adding.await.map_err(refusal)?;
+    let key = make_key(&edge, &operator, &form.name, form.role).await?;
     let made = NewOperator {
         id: key.id,
-        name: name.to_owned(),
+        name: form.name.trim().to_owned(),
         role: form.role,
         api_key: key.text,
     };
     Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// A key for somebody, which is good from now on.
+pub async fn make_key(
+    edge: &Edge,
+    by: &Operator,
+    name: &str,
+    role: Role,
+) -> ApiResult<OperatorKey> {
+    let name = name.trim();
+    if !(1..=MAX_NAME_CHARS).contains(&name.chars().count()) {
+        return Err(ApiError::invalid("A name must have 1 to 64 characters."));
+    }
+    let key = OperatorKey::random(&mut rand::rng());
+    let adding = edge.desk()?.operators.add(&key, name, role, &by.name);
+    adding.await.map_err(refusal)?;
+    Ok(key)
 }
 
 #[utoipa::path(
@@ -109,9 +119,13 @@ pub async fn revoke(
     operator: Operator,
     Path(id): Path<Uuid>,
 ) -> ApiResult<StatusCode> {
-    let revoking = edge.desk()?.operators.revoke(id, &operator.name);
-    revoking.await.map_err(refusal)?;
+    revoke_key(&edge, &operator, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn revoke_key(edge: &Edge, by: &Operator, id: Uuid) -> ApiResult<()> {
+    let revoking = edge.desk()?.operators.revoke(id, &by.name);
+    revoking.await.map_err(refusal)
 }
 
 fn refusal(error: OperatorError) -> ApiError {

@@ -19,7 +19,8 @@ const FOLLOW_AGAIN_MS = 3_000;
 const OVER = 'The time is over, and the tickets are offered to others again.';
 const UNFINISHED =
   'A payment was begun here, and how it ended is not known. You will not be charged twice.';
-const CHECKING = 'We are checking your payment. Your tickets stay yours until it is decided.';
+const CHECKING =
+  'We are checking your payment. Your tickets stay yours until it is decided; this page follows by itself.';
 
 const form = ref<HTMLFormElement>('form');
 const page = form.closest('main') as HTMLElement;

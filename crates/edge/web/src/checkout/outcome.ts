@@ -42,7 +42,7 @@ export function outcomeOfOrder(order: Order, status = 200): Outcome {
     return { kind: 'follow', orderNumber, afterMs: order.poll_after_ms ?? POLL_MS };
   }
   if (order.status === 'confirmed') return { kind: 'confirmed', orderNumber };
-  const why = order.reason ? ` (${order.reason})` : '';
+  const why = order.reason ? ` (${order.reason.replaceAll('_', ' ')})` : '';
   return {
     kind: 'declined',
     sentence: `The payment did not go through${why}. No money was taken.`,

@@ -1,21 +1,38 @@
-// Draws the history: people on the left axis, people per minute on the right one.
+// Draws figures over time: a few lines or bars, each against an axis of its kind.
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import type { Columns } from './history.ts';
 
 const HEIGHT_PX = 240;
-const LONGEST_SPAN_S = 600;
-const SHORTEST_SPAN_S = 60;
+/** Bars stand for a minute, with a little air between. */
+const BAR_SHARE = 0.8;
 
 const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 
+export interface Series {
+  label: string;
+  /** Series that are compared share one. */
+  scale: string;
+  /** The name of a colour of the design system. */
+  colour: string;
+  dash?: number[];
+  bars?: boolean;
+}
+
+/** What is drawn, and which span of time is shown, in seconds. */
+export interface Shape {
+  series: Series[];
+  span: (low: number, high: number) => [number, number];
+}
+
 export class Chart {
   readonly #holder: HTMLElement;
+  readonly #shape: Shape;
   #plot: uPlot | null = null;
-  #data: Columns = [[], [], [], []];
+  #data: number[][] = [];
 
-  constructor(holder: HTMLElement) {
+  constructor(holder: HTMLElement, shape: Shape) {
     this.#holder = holder;
+    this.#shape = shape;
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(holder);
     // A canvas does not follow the theme by itself.
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
@@ -25,10 +42,12 @@ export class Chart {
     });
   }
 
-  show(data: Columns): void {
+  /** Seconds since 1970, then a column for each series. */
+  show(data: number[][]): void {
     this.#data = data;
-    if (this.#plot) this.#plot.setData(data);
-    else this.#plot = new uPlot(this.#options(), data, this.#holder);
+    const columns = data as uPlot.AlignedData;
+    if (this.#plot) this.#plot.setData(columns);
+    else this.#plot = new uPlot(this.#options(), columns, this.#holder);
   }
 
   #size(): { width: number; height: number } {
@@ -44,41 +63,34 @@ export class Chart {
       grid: { stroke: colour('--line'), width: 1 },
       ticks: { show: false },
     };
-    const line = (label: string, scale: string, name: string, dash: number[]): uPlot.Series => ({
-      label,
-      scale,
-      dash,
-      stroke: colour(name),
-      width: 2,
-      points: { show: false },
-    });
+    const { series, span } = this.#shape;
+    const [left, right] = [...new Set(series.map((each) => each.scale))];
+    const scales: uPlot.Scales = { x: { range: (_, low, high) => span(low, high) } };
+    for (const scale of [left, right]) if (scale) scales[scale] = { range: fromZero };
+    const axes: uPlot.Axis[] = [
+      { ...axis, values: (_, times) => times.map((at) => CLOCK.format(at * 1000)) },
+      { ...axis, scale: left ?? '', size: 64 },
+    ];
+    if (right) axes.push({ ...axis, scale: right, side: 1, size: 56, grid: { show: false } });
     return {
       ...this.#size(),
       cursor: { y: false },
       legend: { live: false },
-      scales: {
-        x: { range: recent },
-        people: { range: fromZero },
-        rate: { range: fromZero },
-      },
-      axes: [
-        { ...axis, values: (_, times) => times.map((at) => CLOCK.format(at * 1000)) },
-        { ...axis, scale: 'people', size: 64 },
-        { ...axis, scale: 'rate', side: 1, size: 56, grid: { show: false } },
-      ],
-      series: [
-        {},
-        line('Waiting', 'people', '--series-waiting', []),
-        line('Inside', 'people', '--series-inside', [6, 4]),
-        line('Let in per minute', 'rate', '--series-rate', [2, 3]),
-      ],
+      scales,
+      axes,
+      series: [{}, ...series.map((each) => drawn(each, colour(each.colour)))],
     };
   }
 }
 
-/** From the first sample on, but neither a sliver nor more than ten minutes. */
-function recent(_: uPlot, low: number, high: number): [number, number] {
-  return [high - Math.min(LONGEST_SPAN_S, Math.max(SHORTEST_SPAN_S, high - low)), high];
+function drawn({ label, scale, dash, bars }: Series, stroke: string): uPlot.Series {
+  const look: uPlot.Series = { label, scale, stroke, width: 2, points: { show: false } };
+  if (dash) look.dash = dash;
+  if (bars && uPlot.paths.bars) {
+    look.fill = stroke;
+    look.paths = uPlot.paths.bars({ size: [BAR_SHARE], align: 1 });
+  }
+  return look;
 }
 
 /** Room above the highest point, and never an empty scale. */

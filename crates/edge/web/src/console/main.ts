@@ -7,9 +7,8 @@ import { type FrameOutcome, follow, type PollOutcome, streamUrl } from '../lib/f
 import { call } from '../lib/http.ts';
 import { parseObject, parseSaleStatus, reconnectFrame } from '../lib/parse.ts';
 import { accuracyWords, countWords } from '../lib/wording.ts';
-import { Chart } from './chart.ts';
 import { Controls } from './controls.ts';
-import { History } from './history.ts';
+import { Figures } from './figures.ts';
 import { phaseLabel } from './phases.ts';
 import { rate } from './settings.ts';
 
@@ -21,8 +20,7 @@ const page = ref('chart').closest('main') as HTMLElement;
 const path = `/api/v1/admin/events/${encodeURIComponent(page.dataset.event ?? '')}`;
 const settings = JSON.parse(ref('state').textContent ?? '{}') as AdmissionSettings;
 const controls = document.querySelector('.controls') ? new Controls(path, settings) : null;
-const lastMinutes = new History();
-const chart = new Chart(ref('chart'));
+const figures = new Figures(path);
 
 function show(status: SaleStatus): void {
   for (const element of document.querySelectorAll<HTMLElement>('[data-stat]')) {
@@ -40,8 +38,7 @@ function show(status: SaleStatus): void {
   phase.textContent = phaseLabel(status.phase);
   phase.dataset.phase = status.phase;
   controls?.showPhase(status.phase);
-  lastMinutes.add(Date.now() / 1000, status);
-  chart.show(lastMinutes.columns);
+  figures.add(status);
   showLink(true);
 }
 

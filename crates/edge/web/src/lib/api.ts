@@ -45,6 +45,7 @@ export interface Place {
   number: number | null;
   ahead: number | null;
   estimated_wait_seconds: WaitInterval | null;
+  rate_per_minute: number | null;
   reason: SlipReason | null;
   message: string | null;
   opens_at: string | null;
@@ -59,6 +60,7 @@ export type QueueFrame =
       number: number | null;
       ahead: number | null;
       estimated_wait_seconds: WaitInterval | null;
+      rate_per_minute: number | null;
       reason: SlipReason | null;
       message: string | null;
     }

@@ -22,6 +22,7 @@ describe('queue frames', () => {
       number: 12,
       ahead: 3,
       estimated_wait_seconds: { low: 60, high: 120 },
+      rate_per_minute: 600,
       reason: null,
       message: 'Hello',
     });

@@ -136,6 +136,7 @@ function placeFields(fields: Fields) {
     number: amount(fields.number),
     ahead: amount(fields.ahead),
     estimated_wait_seconds: waitInterval(fields.estimated_wait_seconds),
+    rate_per_minute: amount(fields.rate_per_minute),
     reason: oneOf(REASONS, fields.reason),
     message: sentence(fields.message),
   };

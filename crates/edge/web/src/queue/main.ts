@@ -18,6 +18,8 @@ const SILENCE_MS = 30_000;
 const LOOK_AGAIN_AFTER_MS = [0, 3_000, 10_000];
 /** Answers that mean: this browser has no place in this line. */
 const NOT_IN_LINE = [401, 403, 404, 410];
+/** Of them, those that stay so: asking on would only be refused. */
+const NO_PLACE_HERE = ['token_replaced', 'queue_token_required'];
 
 function start(page: HTMLElement, first: Place): void {
   const path = `/api/v1/events/${encodeURIComponent(page.dataset.event ?? '')}/queue`;
@@ -47,6 +49,7 @@ function start(page: HTMLElement, first: Place): void {
     }
     const isAbsent = NOT_IN_LINE.includes(answer.status);
     if (isAbsent) {
+      if (NO_PLACE_HERE.includes(answer.code)) feed.stop();
       view.showReplaced(false);
       change({ ...place, standing: 'absent', number: null, claim_by: null });
     }

@@ -1,7 +1,16 @@
 // Which panel a place shows, what frames do to it, and what is announced.
 import { describe, expect, it } from 'vitest';
 import type { Phase, Place } from '../lib/api.ts';
-import { announcement, applyFrame, missedTheTurn, panelOf, progressOf, titleOf } from './place.ts';
+import {
+  announcement,
+  applyFrame,
+  canLeave,
+  missedTheTurn,
+  panelOf,
+  progressOf,
+  standsStill,
+  titleOf,
+} from './place.ts';
 
 const PLACE: Place = {
   standing: 'waiting',
@@ -9,6 +18,7 @@ const PLACE: Place = {
   number: 12,
   ahead: 1_200,
   estimated_wait_seconds: { low: 60, high: 120 },
+  rate_per_minute: 90,
   reason: null,
   message: null,
   opens_at: null,
@@ -38,6 +48,25 @@ describe('panelOf', () => {
   it('tells a fan without a place the end of a sale first', () => {
     expect(panelOf({ ...PLACE, standing: 'absent' })).toBe('absent');
     expect(panelOf({ ...PLACE, standing: 'absent', phase: 'closed' })).toBe('closed');
+  });
+});
+
+describe('standsStill', () => {
+  it('speaks only where nobody is let in and no wait can be told', () => {
+    const still: Place = { ...PLACE, rate_per_minute: 0, estimated_wait_seconds: null };
+    expect(standsStill(still)).toBe(true);
+    expect(standsStill({ ...still, rate_per_minute: null })).toBe(false);
+    expect(standsStill({ ...PLACE, rate_per_minute: 0 })).toBe(false);
+    expect(standsStill({ ...still, phase: 'paused' })).toBe(false);
+  });
+});
+
+describe('canLeave', () => {
+  it('ends with the sale', () => {
+    expect(canLeave(PLACE)).toBe(true);
+    expect(canLeave(ADMITTED)).toBe(true);
+    expect(canLeave({ ...PLACE, phase: 'sold_out' })).toBe(false);
+    expect(canLeave({ ...PLACE, standing: 'inside' })).toBe(false);
   });
 });
 

@@ -48,6 +48,18 @@ export function applyFrame(place: Place, frame: QueueFrame): Place {
   }
 }
 
+/** In line, with nobody let in for a while and so no wait to tell. */
+export function standsStill(place: Place): boolean {
+  const nobody = place.rate_per_minute === 0 && place.estimated_wait_seconds === null;
+  return nobody && panelOf(place) === 'waiting';
+}
+
+/** Nothing is left to wait for, to move or to give up once the sale is over. */
+export function canLeave(place: Place): boolean {
+  const panel = panelOf(place);
+  return panel !== 'inside' && panel !== 'absent' && panel !== 'sold_out' && panel !== 'closed';
+}
+
 /** The fan was released, did not claim in time, and stands in line again. */
 export function missedTheTurn(before: Place, after: Place): boolean {
   return before.standing === 'admitted' && after.standing === 'waiting';

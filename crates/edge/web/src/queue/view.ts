@@ -5,7 +5,7 @@ import type { ServerClock } from '../lib/clock.ts';
 import { type Countdown, countdown } from '../lib/countdown.ts';
 import { ref, showText } from '../lib/dom.ts';
 import { aheadWords, countWords, reasonWords, spokenTime, waitWords } from '../lib/wording.ts';
-import { type Panel, panelOf, progressOf, titleOf } from './place.ts';
+import { canLeave, type Panel, panelOf, progressOf, standsStill, titleOf } from './place.ts';
 
 const CLAIM_WARNINGS_MS = [60_000, 30_000, 10_000];
 const PANELS_WITH_PLACE: readonly Panel[] = ['waiting', 'paused', 'drawing'];
@@ -35,7 +35,7 @@ export class QueueView {
     document.title = titleOf(place, this.#eventTitle);
     this.#showPlace(place, panel);
     showText(ref('message-text'), place.message, ref('message'));
-    ref('about').hidden = place.standing !== 'waiting' && place.standing !== 'admitted';
+    ref('about').hidden = !canLeave(place);
     ref('opening').hidden = place.opens_at === null;
     this.#opening.setDeadline(panel === 'gathering' ? place.opens_at : null);
     this.#claim.setDeadline(place.claim_by);
@@ -46,8 +46,8 @@ export class QueueView {
     ref('status').textContent = sentence;
   }
 
+  // The notices stand in a region that is read out when one of them appears.
   showContact(inContact: boolean): void {
-    // The notice stands in a region of its own that is read out when it appears.
     ref('contact').hidden = inContact;
     if (inContact) this.announce('We are in contact again.');
   }
@@ -59,7 +59,7 @@ export class QueueView {
   /** The figures here no longer move: say so, and offer to bring them back. */
   showReplaced(replaced: boolean): void {
     ref('replaced').hidden = !replaced;
-    if (replaced) this.announce('This line is open in another tab or device. Your place is safe.');
+    ref('use-here-line').hidden = !replaced;
   }
 
   showMissed(missed: boolean): void {
@@ -84,6 +84,7 @@ export class QueueView {
     this.#showProgress(number, ahead);
     const wait = panel === 'paused' ? null : place.estimated_wait_seconds;
     showText(ref('wait'), wait && waitWords(wait), ref('wait-line'));
+    ref('standstill').hidden = !standsStill(place);
     showText(ref('reason'), place.reason && reasonWords(place.reason));
   }
 

@@ -41,7 +41,7 @@ export class SeatList {
 
   #fold(section: Section): HTMLElement {
     const fold = make('details', '', 'fold seat-fold');
-    fold.append(make('summary', `${section.name}, ${moneyWords(section.price)}`));
+    fold.append(make('summary', `${section.name}, ${priceWords(section)}`));
     fold.addEventListener('toggle', () => {
       if (fold.open && !fold.querySelector('[role="grid"]')) fold.append(this.#grid(section));
     });
@@ -134,4 +134,13 @@ function neighbour(grid: HTMLElement, cell: HTMLElement, [down, right]: [number,
   const row = rows[rowIndex + down];
   const wanted = column + right;
   return row?.[down === 0 ? wanted : Math.min(wanted, row.length - 1)];
+}
+
+/** What its seats cost: rows of a section may have prices of their own. */
+function priceWords({ price, rows }: Section): string {
+  const amounts = rows.flatMap((row) => row.seats.map((seat) => seat.price.amount));
+  const words = (amount: number): string => moneyWords({ ...price, amount });
+  const low = amounts.reduce((least, each) => Math.min(least, each), amounts[0] ?? price.amount);
+  const high = amounts.reduce((most, each) => Math.max(most, each), low);
+  return low === high ? words(low) : `${words(low)} to ${words(high)}`;
 }
