@@ -69,7 +69,7 @@ enum Command {
     },
     /// Make a fresh set of signing keys
     Keys,
-    /// Create events
+    /// Create events, and check what is derived from their orders
     #[command(subcommand)]
     Event(event::EventCommand),
     /// Say who else may steer a sale

@@ -33,6 +33,7 @@ pub enum EventCommand {
     },
     /// Compare an event's read models with the truth; non-zero when they differ
     Views {
+        /// The event's id, as in its address
         event: EventId,
         /// First write anew what was sold in each minute
         #[arg(long)]

@@ -15,6 +15,7 @@ use crate::wiring;
 
 #[derive(Args)]
 pub struct ExplainArguments {
+    /// The event's id, as in its address
     #[arg(long, value_name = "ID")]
     event: EventId,
     /// As the answer to a join or a draw's record names it
@@ -118,12 +119,16 @@ fn let_in(one: &LetIn) -> String {
         let_in_before,
         ..
     } = one;
-    let together = &one.reason["release"];
+    let together = match one.reason["release"].as_u64() {
+        Some(1) => "1 was".to_owned(),
+        Some(count) => format!("{count} were"),
+        None => "Some were".to_owned(),
+    };
     let why = serde_json::from_value::<Clause>(one.reason["clause"].clone());
     let why = why.map_or("", Clause::sentence);
     format!(
         "Let in from lane {lane} with number {number}, after {let_in_before} others of that lane. \
-         {together} were to be let in that second: {why}"
+         {together} to be let in that second: {why}"
     )
 }
 

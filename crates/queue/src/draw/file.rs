@@ -16,9 +16,9 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyFileError {
-    #[error("the record could not be opened: {0}")]
+    #[error("the record could not be opened; give the file's path, or an address with https://")]
     Open(#[source] io::Error),
-    #[error("the record could not be read: {0}")]
+    #[error("the record could not be read")]
     Read(#[source] io::Error),
     #[error("the report could not be written: {0}")]
     Report(#[from] io::Error),
