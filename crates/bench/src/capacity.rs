@@ -10,12 +10,12 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use usher_admission::sim::{Row, picture};
 use usher_base::EventId;
 use usher_queue::{LineSettings, Room};
 
-use crate::processes::{Helper, usher_binary};
+use crate::processes::{Helper, command, usher_binary};
 use crate::stack::Stack;
 use crate::throttle::Throttled;
 use crate::workers::SERVICE;
@@ -158,7 +158,7 @@ const LOG: &str = "rehearse.log";
 /// Real fans, who hold and pay at the backend.
 fn come(stack: &Stack, event: EventId, backend: &str, out: &Path) -> anyhow::Result<Child> {
     let log = std::fs::File::create(out.join(LOG))?;
-    let mut command = Command::new(usher_binary()?);
+    let mut command = command(usher_binary()?);
     command
         .args(["rehearse", "--profile", "calm", "--map-share", "0"])
         .args(["--hesitation-seconds", "2", "--arrive-seconds", "90"])
@@ -171,8 +171,7 @@ fn come(stack: &Stack, event: EventId, backend: &str, out: &Path) -> anyhow::Res
         .arg(out)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(log)
-        .kill_on_drop(true);
+        .stderr(log);
     Ok(command.spawn()?)
 }
 

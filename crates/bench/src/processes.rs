@@ -30,16 +30,23 @@ pub fn usher_binary() -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// A command whose process ends with this one, also when this one is killed.
+pub fn command(program: PathBuf) -> Command {
+    let mut command = Command::new(program);
+    usher_sandbox::end_with_us(command.as_std_mut());
+    command.kill_on_drop(true);
+    command
+}
+
 impl UsherProcess {
     /// Until it says that it is ready. Its later log is not kept.
     pub async fn serve(role: &str, settings: &[(String, String)]) -> anyhow::Result<Self> {
-        let mut child = Command::new(usher_binary()?)
+        let mut child = command(usher_binary()?)
             .args(["serve", "--role", role])
             .envs(settings.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()?;
         let log = child.stderr.take().context("usher has no log")?;
         let mut lines = BufReader::new(log).lines();
@@ -77,11 +84,10 @@ pub struct Helper {
 
 impl Helper {
     pub fn start(arguments: &[String]) -> anyhow::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
+        let mut child = command(std::env::current_exe()?)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()?;
         let input = child.stdin.take().context("a child has no input")?;
         let output = child.stdout.take().context("a child has no output")?;

@@ -43,6 +43,16 @@ pub use postgres::{Postgres, PostgresOptions};
 pub use proxy::Proxy;
 pub use redis::{Redis, RedisOptions};
 
+/// Whatever ends this process, `kill -9` included, ends the child that the command starts
+/// (Linux; elsewhere nothing is tied). The kernel watches the thread that starts it, so
+/// start it from one that lives as long as the process, such as a worker of its runtime.
+pub fn end_with_us(command: &mut std::process::Command) {
+    #[cfg(target_os = "linux")]
+    death::tie_to_parent(command, nix::sys::signal::Signal::SIGKILL);
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
 /// An empty redis-server and a migrated postgres.
 pub struct Sandbox {
     pub redis: Redis,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use usher_base::redis::TimeSource;
-use usher_base::{Clock, Number, SystemClock};
+use usher_base::{Clock, Number, SystemClock, Timestamp};
 use usher_queue::draw::{DrawSecret, EntropyRule};
 use usher_queue::{LineSettings, Ordering, Phase, Schedule};
 
@@ -17,16 +17,24 @@ async fn until_phase(venue: &Venue, phase: Phase) {
     until(&format!("the phase is {phase}"), reached).await;
 }
 
+fn in_a_second() -> Option<Timestamp> {
+    Some(SystemClock.now().plus(Duration::from_secs(1)))
+}
+
+/// Each time is set when the one before was seen to come, so that a busy machine
+/// misses no phase.
 #[tokio::test]
 async fn the_schedule_opens_the_event_and_closes_it() {
-    let now = SystemClock.now();
-    let after = |seconds| Some(now.plus(Duration::from_secs(seconds)));
-    let schedule = Schedule {
-        gathers_at: after(1),
-        opens_at: after(3),
-        closes_at: after(7),
+    let mut schedule = Schedule {
+        gathers_at: in_a_second(),
+        ..Schedule::default()
     };
     let venue = Venue::with(TimeSource::Server, &[("main", 1)], schedule).await;
+    let next = async |schedule| {
+        let settings = LineSettings::default();
+        let put = venue.store.put_settings(venue.event, &settings, &schedule);
+        put.await.unwrap();
+    };
     venue.change_phase(Phase::Scheduled).await;
     venue.put(manual(FAST)).await;
     let leader = venue.lead().await;
@@ -34,8 +42,12 @@ async fn the_schedule_opens_the_event_and_closes_it() {
     venue.crowd(5).await;
     venue.seconds(1).await;
     assert_eq!(venue.released().await, 0, "not open yet");
+    schedule.opens_at = in_a_second();
+    next(schedule).await;
     until_phase(&venue, Phase::Open).await;
     venue.until_released(5).await;
+    schedule.closes_at = in_a_second();
+    next(schedule).await;
     until_phase(&venue, Phase::Closed).await;
     let left = || async {
         venue

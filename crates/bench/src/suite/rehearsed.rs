@@ -6,14 +6,13 @@ use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
-use tokio::process::Command;
 use usher_queue::Room;
 use usher_rehearsal::report::model::Report;
 
 use super::Scale;
 use super::streams::STREAMS_PER_PROCESS;
 use crate::pg;
-use crate::processes::usher_binary;
+use crate::processes::{command, usher_binary};
 use crate::stack::{API_KEY, Stack};
 use crate::table::Row;
 
@@ -97,7 +96,7 @@ impl OnSale {
         fans: u32,
         out: &Path,
     ) -> anyhow::Result<()> {
-        let mut command = Command::new(usher_binary()?);
+        let mut command = command(usher_binary()?);
         command.args(["rehearse", "--profile", self.profile, "--event", event]);
         for usher in &stack.ushers {
             command.arg(format!("--target=http://{}", usher.address));

@@ -6,7 +6,9 @@ const HEIGHT_PX = 240;
 /** Bars stand for a minute, with a little air between. */
 const BAR_SHARE = 0.8;
 
-const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const MINUTES: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit' };
+const CLOCK = new Intl.DateTimeFormat('en-GB', MINUTES);
+const CLOCK_WITH_SECONDS = new Intl.DateTimeFormat('en-GB', { ...MINUTES, second: '2-digit' });
 
 export interface Series {
   label: string;
@@ -68,7 +70,7 @@ export class Chart {
     const scales: uPlot.Scales = { x: { range: (_, low, high) => span(low, high) } };
     for (const scale of [left, right]) if (scale) scales[scale] = { range: fromZero };
     const axes: uPlot.Axis[] = [
-      { ...axis, values: (_, times) => times.map((at) => CLOCK.format(at * 1000)) },
+      { ...axis, values: (_, times) => timesWords(times) },
       { ...axis, scale: left ?? '', size: 64 },
     ];
     if (right) axes.push({ ...axis, scale: right, side: 1, size: 56, grid: { show: false } });
@@ -88,9 +90,17 @@ function drawn({ label, scale, dash, bars }: Series, stroke: string): uPlot.Seri
   if (dash) look.dash = dash;
   if (bars && uPlot.paths.bars) {
     look.fill = stroke;
+    look.width = 0;
     look.paths = uPlot.paths.bars({ size: [BAR_SHARE], align: 1 });
   }
   return look;
+}
+
+/** To the second only where minutes would repeat. */
+function timesWords(times: number[]): string[] {
+  const [first = 0, second = 60] = times;
+  const clock = second - first < 60 ? CLOCK_WITH_SECONDS : CLOCK;
+  return times.map((at) => clock.format(at * 1000));
 }
 
 /** Room above the highest point, and never an empty scale. */
