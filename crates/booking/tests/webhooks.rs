@@ -285,6 +285,16 @@ async fn settled(shop: &Shop) -> i64 {
     last
 }
 
+/// What a sale brings, queued for an endpoint and told to nobody yet.
+async fn queued() -> (Teller, Uuid, Vec<i64>) {
+    let teller = Teller::silent().await;
+    let receiver = Receiver::open(Manner::Take).await;
+    let (endpoint, _) = teller.endpoint(&receiver, &[]).await;
+    let ids = teller.sell(1).await;
+    teller.relay().run_once().await.unwrap();
+    (teller, endpoint, ids)
+}
+
 /// The turn at an event's only endpoint, which is free and has something to hear.
 async fn turn_at(shop: &Shop, lease: Duration) -> Turn {
     let mut turns = deliveries::claim(&shop.pool, 10, lease).await.unwrap();
@@ -299,12 +309,8 @@ const BOUNDS: Bounds = Bounds {
 
 #[tokio::test]
 async fn who_lost_a_turn_writes_nothing_over_the_next_one() {
-    let teller = Teller::silent().await;
-    let receiver = Receiver::open(Manner::Take).await;
-    let (endpoint, _) = teller.endpoint(&receiver, &[]).await;
-    let ids = teller.sell(1).await;
+    let (teller, endpoint, ids) = queued().await;
     let pool = &teller.shop.pool;
-    teller.relay().run_once().await.unwrap();
     let slow = turn_at(&teller.shop, Duration::ZERO).await;
     let next = turn_at(&teller.shop, Duration::from_secs(60)).await;
     let attempt = Attempt {
@@ -339,12 +345,8 @@ async fn who_lost_a_turn_writes_nothing_over_the_next_one() {
 
 #[tokio::test]
 async fn one_that_answers_too_slowly_falls_only_so_far_behind() {
-    let teller = Teller::silent().await;
-    let receiver = Receiver::open(Manner::Take).await;
-    let (endpoint, _) = teller.endpoint(&receiver, &[]).await;
-    let ids = teller.sell(1).await;
+    let (teller, endpoint, ids) = queued().await;
     let pool = &teller.shop.pool;
-    teller.relay().run_once().await.unwrap();
     let turn = turn_at(&teller.shop, Duration::from_secs(60)).await;
     let bounds = Bounds {
         max_waiting: 1,

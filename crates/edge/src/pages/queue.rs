@@ -146,10 +146,11 @@ impl QueuePage {
         !is_over && matches!(self.place.standing, Standing::Waiting | Standing::Admitted)
     }
 
-    /// In line, with nobody let in for a while and so no wait to tell.
+    /// In line, with nobody let in for a while, no wait to tell and nothing else to say of it.
     fn stands_still(&self) -> bool {
         let nobody = self.place.rate_per_minute == Some(0);
-        nobody && self.shows(Panel::Waiting) && self.place.estimated_wait_seconds.is_none()
+        let is_told = self.place.estimated_wait_seconds.is_some() || self.place.reason.is_some();
+        nobody && !is_told && self.shows(Panel::Waiting)
     }
 
     /// Nothing changes by itself any more, so there is nothing to reload for.
@@ -168,8 +169,9 @@ impl QueuePage {
         self.place.number.map(wording::count).unwrap_or_default()
     }
 
+    /// Who is ahead is not known before the places are drawn.
     fn ahead_words(&self) -> String {
-        match self.place.ahead {
+        match self.place.ahead.filter(|_| !self.shows(Panel::Drawing)) {
             None => String::new(),
             Some(0) => "You are next".to_owned(),
             Some(1) => "1 person is ahead of you".to_owned(),

@@ -85,6 +85,10 @@ test('a fan joins, waits, is let in, chooses two seats, pays, and has tickets', 
   const drawn = await codes.first().evaluate((image: HTMLImageElement) => image.naturalWidth);
   expect(drawn).toBeGreaterThan(0);
   await expectAccessible(page, 'order');
+  await page.getByText('I need no more tickets').click();
+  await page.getByRole('button', { name: 'Let the next person in' }).click();
+  await page.getByText('Your place inside goes to the next person').waitFor();
+  expect(await page.getByText('I need no more tickets').isVisible()).toBe(false);
   expect(problems).toEqual([]);
 }, 120_000);
 
@@ -195,6 +199,7 @@ test('an operator signs in, pauses, sets a rate and writes to the line', async (
     .poll(() => page.locator('[data-stat="seats_left"]').innerText(), { timeout: PATIENCE_MS })
     .toMatch(/\d/);
   await expectAccessible(page, 'console');
+  await page.getByText('in the last hour', { exact: false }).waitFor();
 
   await page.getByRole('radio', { name: 'Manual' }).check();
   await page.getByLabel('People per minute').fill('120');
@@ -202,5 +207,15 @@ test('an operator signs in, pauses, sets a rate and writes to the line', async (
   await expect
     .poll(() => demo.operate('GET', '/admission'), { timeout: PATIENCE_MS })
     .toMatchObject({ mode: 'manual', rate_per_minute: 120 });
+
+  await page.goto(`${demo.ready.console_url}/operators`);
+  await page.getByLabel('For whom').fill('Grace at the door');
+  await page.getByRole('radio', { name: /Staff/ }).check();
+  await page.getByRole('button', { name: 'Make the key' }).click();
+  await page.getByText('The key of Grace at the door').waitFor();
+  await expectAccessible(page, 'operators');
+  await page.getByText('Take the key of Grace at the door back').click();
+  await page.getByRole('button', { name: 'Take it back' }).click();
+  await page.getByText('There is only the first key').waitFor();
   expect(problems).toEqual([]);
 }, 120_000);

@@ -58,6 +58,7 @@ describe('standsStill', () => {
     expect(standsStill({ ...still, rate_per_minute: null })).toBe(false);
     expect(standsStill({ ...PLACE, rate_per_minute: 0 })).toBe(false);
     expect(standsStill({ ...still, phase: 'paused' })).toBe(false);
+    expect(standsStill({ ...still, reason: 'paused' })).toBe(false);
   });
 });
 
@@ -95,6 +96,8 @@ describe('announcement', () => {
     expect(announcement(at(980), at(970))).toBeNull();
     expect(announcement(at(3), at(0))).toBe('You are next.');
     expect(announcement(at(90), at(120))).toBeNull();
+    const drawing = (ahead: number): Place => ({ ...at(ahead), phase: 'drawing' });
+    expect(announcement(drawing(3), drawing(0))).toBeNull();
   });
 
   it('speaks of the turn, of phases, of messages and of the number', () => {

@@ -48,10 +48,10 @@ export function applyFrame(place: Place, frame: QueueFrame): Place {
   }
 }
 
-/** In line, with nobody let in for a while and so no wait to tell. */
+/** In line, with nobody let in for a while, no wait to tell and nothing else to say of it. */
 export function standsStill(place: Place): boolean {
-  const nobody = place.rate_per_minute === 0 && place.estimated_wait_seconds === null;
-  return nobody && panelOf(place) === 'waiting';
+  const isTold = place.estimated_wait_seconds !== null || place.reason !== null;
+  return place.rate_per_minute === 0 && !isTold && panelOf(place) === 'waiting';
 }
 
 /** Nothing is left to wait for, to move or to give up once the sale is over. */
@@ -107,7 +107,7 @@ export function announcement(before: Place, after: Place): string | null {
     return reasonWords('spoken_for');
   const was = before.ahead ?? Number.POSITIVE_INFINITY;
   const { ahead } = after;
-  if (ahead === null) return null;
+  if (ahead === null || panelOf(after) === 'drawing') return null;
   if (before.number === null && after.number !== null) {
     return `Your number is ${countWords(after.number)}. ${aheadWords(ahead)}.`;
   }

@@ -76,7 +76,9 @@ export class QueueView {
   }
 
   #showPlace(place: Place, panel: Panel): void {
-    const { number, ahead } = place;
+    const { number } = place;
+    // Who is ahead is not known before the places are drawn.
+    const ahead = panel === 'drawing' ? null : place.ahead;
     ref('place').hidden = number === null || !PANELS_WITH_PLACE.includes(panel);
     if (number === null) return;
     ref('number').textContent = countWords(number);
