@@ -22,6 +22,11 @@ const MAX_STRETCHES: u32 = 32;
 /// best that was ever thought, which is too short.
 const NOTABLE_SHARE: f64 = 0.05;
 const NOTABLE_PART: f64 = 0.1;
+/// However wide the interval became after large changes, more than this share is news.
+const MOST_NOTABLE_SHARE: f64 = 0.1;
+/// Good news is told when it is this part of what bad news must be: it is the more
+/// frequent, because people ahead give up, and what is told would stay behind it.
+const GOOD_NEWS: f64 = 0.5;
 /// A shift that nobody would notice on a page.
 const UNNOTICED_S: f64 = 1.0;
 /// A reason is told this long: longer than from one poll to the next.
@@ -231,14 +236,13 @@ impl Knot {
         let later_s = (fresh.likely.millis() - self.told.likely.millis()) as f64 / 1_000.0;
         let wait_s = fresh.likely.since(now).as_secs_f64();
         let doubt_s = fresh.high.since(fresh.low).as_secs_f64();
-        let notable_s = (wait_s * NOTABLE_SHARE)
-            .max(doubt_s * NOTABLE_PART)
-            .max(UNNOTICED_S);
+        let of_doubt_s = (doubt_s * NOTABLE_PART).min(wait_s * MOST_NOTABLE_SHARE);
+        let notable_s = (wait_s * NOTABLE_SHARE).max(of_doubt_s).max(UNNOTICED_S);
         if later_s > notable_s {
             let reason = self.reason(basis, was_paused);
             self.replace(fresh, basis);
             self.slipped = Some((reason, now));
-        } else if later_s < -notable_s {
+        } else if later_s < -notable_s * GOOD_NEWS {
             let slipped = self.slipped;
             self.replace(fresh, basis);
             self.slipped = slipped;
