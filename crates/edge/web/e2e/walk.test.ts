@@ -212,7 +212,7 @@ test('an operator signs in, pauses, sets a rate and writes to the line', async (
   await page.getByLabel('For whom').fill('Grace at the door');
   await page.getByRole('radio', { name: /Staff/ }).check();
   await page.getByRole('button', { name: 'Make the key' }).click();
-  await page.getByText('The key of Grace at the door').waitFor();
+  await page.getByText('The key of Grace at the door.').waitFor();
   await expectAccessible(page, 'operators');
   await page.getByText('Take the key of Grace at the door back').click();
   await page.getByRole('button', { name: 'Take it back' }).click();
