@@ -49,8 +49,8 @@ pub struct PlaceAnswer {
     pub estimated_wait_seconds: Option<WaitInterval>,
     pub rate_per_minute: Option<u64>,
     /// Why the wait became longer than it was said to be: `backend_slowed`,
-    /// `people_returned`, `paused`. Or, without a wait, `spoken_for`: as it looks now, what
-    /// is left goes to people ahead, and the turn comes if something is given back
+    /// `people_returned`, `paused`. Or, without a wait, `spoken_for`: what is left
+    /// may run out before this fan's turn
     pub reason: Option<&'static str>,
     /// The operator's message to the line
     pub message: Option<String>,

@@ -289,10 +289,11 @@ impl<'l> Round<'l> {
             clause if clause.is_steady() => Aim::Set(decision.rate_per_s),
             _ => Aim::Law(decision.rate_per_s),
         };
-        let is_stocked = self.stock.as_ref().is_some_and(StockReport::is_stocked);
+        let may_run_out = self.stock.as_ref().is_some_and(StockReport::is_stocked)
+            && !lets_everybody_in(&look.board);
         let course = (!is_still).then_some(Course {
             aim,
-            reach: decision.reach.filter(|_| is_stocked),
+            reach: decision.reach.filter(|_| may_run_out),
         });
         let outlooks = self
             .lanes

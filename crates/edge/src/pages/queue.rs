@@ -60,7 +60,7 @@ impl SlipReason {
                 "Some people ahead of you came back to their places, so the wait became longer."
             }
             Self::SpokenFor => {
-                "As it looks now, the tickets that are left go to people ahead of you. You keep your place, and move up as soon as tickets come back."
+                "Tickets may run out before it is your turn, so no time is shown. You keep your place, and a time is shown again as soon as enough tickets are free."
             }
         }
     }

@@ -11,6 +11,8 @@ use crate::board::Board;
 /// It is told anew when it moved by more than this share of the people it reaches, so
 /// that nobody near its end is told a wait in one second and none in the next.
 const NOTABLE_SHARE: f64 = 0.1;
+/// And when it grew, by so many people at least: the last seats come back and go again.
+const NOTABLE_GROWTH: f64 = 3.0;
 /// Ends remembered for the score; those before are forgotten.
 const MAX_REMEMBERED: usize = 128;
 /// Before everybody.
@@ -28,12 +30,16 @@ impl Reach {
     /// So many people of the lane can still be served; `None`: as many as may come.
     pub fn update(&mut self, board: &Board, people: Option<f64>, now: Timestamp) {
         let fresh = people.and_then(|people| end(board, people));
-        let within = |end: Option<Number>| match end {
+        let told = f64::from(match self.end {
             Some(last) => board.ahead(Number(last.0.saturating_add(1))),
             None => board.waiting(),
-        };
-        let (told, now_within) = (within(self.end), within(fresh));
-        if f64::from(told.abs_diff(now_within)) > NOTABLE_SHARE * f64::from(told) {
+        });
+        // Not only those in line: what serves many more than those is no small change.
+        let served = people.unwrap_or(f64::INFINITY);
+        let grown = served - told;
+        let is_notable =
+            grown.abs() > NOTABLE_SHARE * told && !(0.0..NOTABLE_GROWTH).contains(&grown);
+        if fresh != self.end && is_notable {
             if self.before.len() == MAX_REMEMBERED {
                 self.before.pop_front();
             }
@@ -109,6 +115,16 @@ mod tests {
         let mut reach = Reach::default();
         reach.update(&line(1..=100), Some(40.0), at(0));
         for (people, end) in [(42.0, 40), (37.0, 40), (45.0, 45), (30.0, 30), (0.0, 0)] {
+            reach.update(&line(1..=100), Some(people), at(1));
+            assert_eq!(reach.end(), Some(Number(end)), "{people}");
+        }
+        // A little more than the line is little; much more serves whoever comes, too.
+        reach.update(&line(1..=100), Some(95.0), at(1));
+        reach.update(&line(1..=100), Some(102.0), at(1));
+        assert_eq!(reach.end(), Some(Number(95)));
+        reach.update(&line(1..=100), Some(1_000.0), at(1));
+        assert_eq!(reach.end(), None);
+        for (people, end) in [(2.0, 2), (0.0, 0), (2.9, 0), (1.0, 0), (3.0, 3), (2.0, 2)] {
             reach.update(&line(1..=100), Some(people), at(1));
             assert_eq!(reach.end(), Some(Number(end)), "{people}");
         }

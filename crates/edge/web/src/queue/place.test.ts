@@ -114,12 +114,13 @@ describe('an announcement of what is spoken for', () => {
   const spokenFor: Place = { ...PLACE, estimated_wait_seconds: null, reason: 'spoken_for' };
 
   it('is made once', () => {
-    expect(announcement(PLACE, spokenFor)).toMatch(/go to people ahead of you/);
+    expect(announcement(PLACE, spokenFor)).toMatch(/may run out before it is your turn/);
     expect(announcement(spokenFor, { ...spokenFor, ahead: 1_100 })).toBeNull();
   });
 
   it('leaves the front of the line its milestones', () => {
     expect(announcement(spokenFor, { ...spokenFor, ahead: 0 })).toBe('You are next.');
+    expect(announcement(PLACE, { ...spokenFor, ahead: 0 })).toBe('You are next.');
   });
 });
 

@@ -102,9 +102,6 @@ export function announcement(before: Place, after: Place): string | null {
   if (after.message !== null && after.message !== before.message) {
     return `From the organiser: ${after.message}`;
   }
-  // Whoever cannot see the page must not count on a ticket either.
-  if (after.reason === 'spoken_for' && before.reason !== 'spoken_for')
-    return reasonWords('spoken_for');
   const was = before.ahead ?? Number.POSITIVE_INFINITY;
   const { ahead } = after;
   if (ahead === null || panelOf(after) === 'drawing') return null;
@@ -112,7 +109,10 @@ export function announcement(before: Place, after: Place): string | null {
     return `Your number is ${countWords(after.number)}. ${aheadWords(ahead)}.`;
   }
   const passed = MILESTONES.some((milestone) => was > milestone && ahead <= milestone);
-  return passed ? `${aheadWords(ahead)}.` : null;
+  if (passed) return `${aheadWords(ahead)}.`;
+  // Whoever cannot see the page must not count on a ticket either.
+  const isUnsure = after.reason === 'spoken_for' && before.reason !== 'spoken_for';
+  return isUnsure ? reasonWords('spoken_for') : null;
 }
 
 /** How far this fan has come since the page first knew, from 0 to 1. */
