@@ -47,11 +47,12 @@ pub fn holds(event: EventId) -> String {
     of_event(event, "holds")
 }
 
-/// `<order> <hold>` -> when its commit began.
+/// Holds -> when they end, unless they are being paid for.
 pub fn due(event: EventId) -> String {
     of_event(event, "due")
 }
 
+/// `<order> <hold>` -> when its commit began.
 pub fn committing(event: EventId) -> String {
     of_event(event, "committing")
 }

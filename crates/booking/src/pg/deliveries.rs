@@ -16,6 +16,8 @@ use crate::webhooks::{Endpoint, Secret};
 
 /// Read at once of what an endpoint has to hear.
 const MAX_A_READ: i64 = 50;
+/// Deliveries given up at the end of one turn: its transaction must not take long.
+const DEAD_AT_ONCE: i64 = 5_000;
 /// What is said of a dead letter that was never tried.
 const TOO_SLOW: &str = "the endpoint takes less than there is to tell it";
 
@@ -215,7 +217,7 @@ async fn give_back(
     Ok(given.rows_affected() > 0)
 }
 
-/// The oldest beyond the bounds become dead letters; returns how many.
+/// The oldest beyond the bounds become dead letters, some at a time; returns how many.
 async fn keep_within(
     tx: &mut PgConnection,
     turn: &Turn,
@@ -224,15 +226,20 @@ async fn keep_within(
     let dead = sqlx::query(
         "UPDATE webhook_deliveries
          SET dead_at = now(), last_error = coalesce(last_error, $4)
-         WHERE endpoint_id = $1 AND dead_at IS NULL
-             AND (since < now() - $2 * interval '1 second' OR id <= (
-                 SELECT id FROM webhook_deliveries
-                 WHERE endpoint_id = $1 AND dead_at IS NULL ORDER BY id DESC OFFSET $3 LIMIT 1))",
+         WHERE endpoint_id = $1 AND id IN (
+             SELECT id FROM webhook_deliveries
+             WHERE endpoint_id = $1 AND dead_at IS NULL
+                 AND (since < now() - $2 * interval '1 second' OR id <= (
+                     SELECT id FROM webhook_deliveries
+                     WHERE endpoint_id = $1 AND dead_at IS NULL
+                     ORDER BY id DESC OFFSET $3 LIMIT 1))
+             ORDER BY id LIMIT $5)",
     )
     .bind(turn.endpoint.id)
     .bind(bounds.max_age.as_secs_f64())
     .bind(i64::from(bounds.max_waiting))
     .bind(TOO_SLOW)
+    .bind(DEAD_AT_ONCE)
     .execute(tx)
     .await?;
     Ok(dead.rows_affected())

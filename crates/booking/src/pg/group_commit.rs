@@ -69,7 +69,8 @@ impl<J: Send + 'static, A: Send + 'static> GroupCommit<J, A> {
 async fn drain<J, A, W, F>(name: &'static str, mut queue: mpsc::Receiver<Waiting<J, A>>, work: W)
 where
     W: Fn(Vec<J>) -> F,
-    F: Future<Output = Vec<A>>,
+    F: Future<Output = Vec<A>> + Send + 'static,
+    A: Send + 'static,
 {
     let mut batch = Vec::with_capacity(MAX_BATCH_JOBS);
     loop {
@@ -82,13 +83,35 @@ where
             .drain(..)
             .map(|waiting| (waiting.job, waiting.answer))
             .unzip();
-        for (caller, answer) in callers.into_iter().zip(work(jobs).await) {
-            // A caller that went away hears it from the reconciler's work.
-            let _ = caller.send(answer);
+        // In a task of its own: what breaks one batch must not end the queue.
+        match tokio::spawn(work(jobs)).await {
+            Ok(answers) => {
+                for (caller, answer) in callers.into_iter().zip(answers) {
+                    // A caller that went away hears it from the reconciler's work.
+                    let _ = caller.send(answer);
+                }
+            }
+            Err(error) => tracing::error!(%error, kind = name, "a batch was broken off"),
         }
         metrics::histogram!("usher_writer_batch_seconds", "kind" => name)
             .record(started.elapsed().as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "at most MAX_BATCH_JOBS")]
         metrics::histogram!("usher_writer_batch_jobs", "kind" => name).record(taken as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_that_breaks_does_not_end_the_queue() {
+        let queue = GroupCommit::start("test", |jobs: Vec<u32>| async move {
+            assert!(!jobs.contains(&13), "planted");
+            jobs
+        });
+        assert_eq!(queue.submit(13).await, Err(NotDone::Unknown));
+        assert_eq!(queue.submit(7).await, Ok(7));
     }
 }

@@ -13,7 +13,8 @@ use super::sync::{self, Told};
 use super::{GroupCommit, NotDone};
 use crate::orders::NewOrder;
 
-/// Connections that the queues, and those of the test bank's book, use at most.
+/// One for each queue, those of the test bank's book with them, and two for who looks
+/// something up in that book.
 pub const WRITER_CONNECTIONS: u32 = 8;
 
 /// Notes are in no hurry: while these wait, more come along for the next batch.
