@@ -140,9 +140,10 @@ impl Captcha {
 
     /// How it went, as the metric names it, and what the fan hears.
     async fn outcome(&self, shown: Shown<'_>, from: IpAddr) -> (&'static str, ApiResult<()>) {
-        let verdict = if shown.token.len() > MAX_TOKEN_BYTES {
-            Verdict::Refused
-        } else {
+        if !is_like_a_token(shown.token) {
+            return ("refused", Err(self.refused()));
+        }
+        let verdict = {
             // Whoever floods us must not be let in by it: full is not unanswered.
             let Ok(_question) = self.questions.try_acquire() else {
                 return ("busy", Err(busy()));
@@ -273,6 +274,13 @@ impl Shown<'_> {
     }
 }
 
+/// Of the letters that providers use. Anything else is not worth asking them about, and
+/// what their front ends refuse to read must not pass for a provider that is away.
+fn is_like_a_token(token: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=:~".contains(&byte);
+    token.len() <= MAX_TOKEN_BYTES && token.bytes().all(is_usual)
+}
+
 fn busy() -> ApiError {
     let message = "Many people join at this moment; try again in some seconds.";
     ApiError::unavailable("captcha_busy", message, Duration::from_secs(2))
@@ -329,6 +337,15 @@ mod tests {
         let full = captcha.check(&redis, solver, "token", from).await;
         assert_eq!(full.unwrap_err().code(), "captcha_busy");
         drop(flood);
+    }
+
+    #[test]
+    fn what_no_provider_gives_is_no_token() {
+        assert!(is_like_a_token("0.aB_c-9:d=~"));
+        let long = "a".repeat(MAX_TOKEN_BYTES + 1);
+        for odd in ["<script>", "../etc", "a b", "a\u{e9}", long.as_str()] {
+            assert!(!is_like_a_token(odd), "{odd}");
+        }
     }
 
     #[test]
