@@ -91,6 +91,19 @@ fn root() -> PathBuf {
 }
 
 /// Files below `folder` with one of `endings`, as (path from the root, text).
+#[test]
+fn every_migration_has_a_number_of_its_own() {
+    let mut seen = std::collections::BTreeSet::new();
+    for (path, _) in files("migrations", &[".sql"]) {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let number = name.split('_').next().unwrap_or_default();
+        assert!(
+            seen.insert(number.to_owned()),
+            "{name}: another one has its number"
+        );
+    }
+}
+
 fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     collect(&root(), &root().join(folder), endings, &mut found);

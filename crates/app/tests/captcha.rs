@@ -200,7 +200,13 @@ async fn an_operator_may_have_everybody_in_while_there_is_no_verdict() {
 async fn a_wrong_secret_is_our_fault_and_no_fans() {
     let house = House::asking(|settings| settings.with("CAPTCHA_SECRET_KEY", "another")).await;
     house.refused(&good(), 503, "captcha_unavailable");
-    assert!(house.usher.log().contains("invalid-input-secret"));
+    wait_for(PATIENCE, "the operator is told", || {
+        house
+            .usher
+            .log()
+            .contains("invalid-input-secret")
+            .then_some(())
+    });
 }
 
 #[tokio::test]
