@@ -110,8 +110,12 @@ async fn a_draw_is_decided_by_the_true_round_alone() {
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(found)).unwrap()
     });
     assert_eq!(source, "drand");
-    wait_for(Duration::from_secs(20), "the server that failed is named", || {
-        let asked = admission.log().contains("the next drand server is asked");
-        asked.then_some(())
-    });
+    wait_for(
+        Duration::from_secs(20),
+        "the server that failed is named",
+        || {
+            let asked = admission.log().contains("the next drand server is asked");
+            asked.then_some(())
+        },
+    );
 }

@@ -1,6 +1,6 @@
 //! What every crate of usher shares, and nothing else: identifiers, the clock,
-//! the one way to talk to Redis (scripts behind the epoch fence), the one way to
-//! ask other services, and the signing keys. Nothing here knows what a line, a hold or an order is.
+//! the one way to talk to Redis (scripts behind the epoch fence), a client
+//! for other services, and the signing keys. Nothing here knows what a line, a hold or an order is.
 
 pub mod clock;
 pub mod ids;

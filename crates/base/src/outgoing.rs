@@ -1,4 +1,5 @@
-//! Asking other services over HTTP, the one way for all parts: TLS with ring, answers
+//! Asking other services over HTTP (Stripe, CAPTCHAs, fetched documents; outgoing webhooks
+//! resolve names themselves): TLS with ring, answers
 //! bounded in size and time, redirects not followed, forms as browsers send them.
 
 use std::fmt::Write as _;

@@ -24,8 +24,9 @@ const SEATS: u32 = 60_000;
 const WORKERS: u32 = 20;
 /// The shortest there is, for fans who do not say that they are done.
 const SESSION: Duration = Duration::from_secs(30);
-/// Requests/s that the booking node does in the usual share, as seen when it had all
-/// the load it could take; for the picture.
+/// Of a processor, for the booking node, and the requests/s that it does with that, as
+/// seen when it had all the load it could take; for the picture.
+const USUAL_SHARE: f64 = 0.1;
 const BOOKING_PER_S: f64 = 200.0;
 /// Full, halved, full again: seconds from the beginning. Nothing is calibrated, so the
 /// law has to find the capacity first.
@@ -36,6 +37,7 @@ const END_AT: u32 = 510;
 const FANS: u32 = 27_000;
 /// The law's default target, for the picture.
 const TARGET_MS: f64 = 600.0;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
     /// A shop of twenty workers that pushes its signals
@@ -49,7 +51,7 @@ pub struct CapacityArguments {
     #[arg(value_enum)]
     backend: Backend,
     /// Of a processor, what the booking node has while nothing is taken from it
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = USUAL_SHARE)]
     share: f64,
     /// Folder for the picture and the seconds it was drawn from
     #[arg(long, default_value = "target/bench")]
@@ -124,7 +126,8 @@ impl Behind {
                 let node = Throttled::new(stack.process("booking").await?);
                 node.give(arguments.share);
                 let address = node.process.address.clone();
-                (What::Booking(node), address, BOOKING_PER_S)
+                let whole = BOOKING_PER_S * arguments.share / USUAL_SHARE;
+                (What::Booking(node), address, whole)
             }
         };
         Ok(Self {

@@ -12,7 +12,7 @@ use redis::{Cmd, FromRedisValue, Value, cmd};
 use usher_base::redis::{Redis, Script};
 use usher_queue::SCRIPTS;
 
-/// DESIGN's bound on what a script may take.
+/// What a script may take at most, as docs/draw.md has it.
 const BOUND: Duration = Duration::from_micros(2_500);
 const SLOW_LOG_ENTRIES: usize = 4_096;
 /// Of the calls over the bound so many are told of.

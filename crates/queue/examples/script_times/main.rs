@@ -1,7 +1,7 @@
 //! How long each of the line's scripts holds Redis, with a million fans in line (or as
 //! many as the first argument says): what edges and leader call while the line moves,
 //! and what a draw and a rebuild call. A table by Redis's own processor time, the wall
-//! clock beside it; ends with an error when a call took more than DESIGN's 2.5 ms of the
+//! clock beside it; ends with an error when a call took more than 2.5 ms of the
 //! former. Redis runs before everything else where the system permits it (as root).
 
 mod crowd;

@@ -27,7 +27,7 @@ const MOST_NOTABLE_SHARE: f64 = 0.1;
 /// Good news is told when it is this part of what bad news must be: it is the more
 /// frequent, because people ahead give up, and what is told would stay behind it.
 const GOOD_NEWS: f64 = 0.5;
-/// A shift that nobody would notice on a page.
+/// A shift that nobody would notice on a page; of good news, half of it.
 const UNNOTICED_S: f64 = 1.0;
 /// A reason is told this long: longer than from one poll to the next.
 const REASON_TOLD: Duration = Duration::from_secs(40);
@@ -382,6 +382,17 @@ mod tests {
             .wait(Number(number), at(second))
             .unwrap();
         (wait.interval.likely.as_secs(), wait.slipped)
+    }
+
+    #[test]
+    fn good_news_is_told_sooner_than_bad() {
+        for (factor, expected) in [(0.97, 776), (1.03, 799)] {
+            let mut promises = Promises::default();
+            told(&mut promises, 0, 1_000, 1.0, BASIS, 0);
+            told(&mut promises, 0, 1_000, factor, BASIS, 1);
+            let (wait, _) = likely(&promises, 800, 1);
+            assert!(wait.abs_diff(expected) <= 3, "{factor}: {wait}");
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@ const ONLY_FORMS = 405;
 
 const page = document.querySelector('main');
 const shortestMs = Number(page?.dataset.retrySeconds ?? 5) * MS_PER_SECOND;
-let wayOn = location.href;
+// Without what stands behind a hash: going there would not ask the server at all.
+let wayOn = location.pathname + location.search;
 
 function tryIn(attempt: number): void {
   const delayMs = shortestMs * (1 + Math.random()) + backoffMs(attempt, Math.random());
