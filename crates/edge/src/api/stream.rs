@@ -53,7 +53,7 @@ pub struct StreamQuery {
     operation_id = "stream_open",
     path = "/api/v1/events/{event}/queue/stream",
     tag = "line",
-    summary = "The place as it changes: a WebSocket. A fan has one stream; a newer one ends the older with close code 4001",
+    summary = "The place as it changes: a WebSocket. A fan has one stream at each edge process; a newer one there ends the older with close code 4001",
     params(("event" = String, Path, description = "An event's id"), StreamQuery),
     responses((status = 101, description = "A WebSocket with the subprotocol usher.v1"), (status = "default", description = "Refused", body = Refusal)),
     security(("bearer" = [])),

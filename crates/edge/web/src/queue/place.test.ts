@@ -104,7 +104,7 @@ describe('announcement', () => {
     expect(announcement(PLACE, ADMITTED)).toBe('It is your turn. Choose your tickets.');
     expect(announcement(PLACE, { ...PLACE, phase: 'paused' })).toMatch(/paused/);
     const told = { ...PLACE, message: 'Doors later' };
-    expect(announcement(PLACE, told)).toBe('From the organiser: Doors later');
+    expect(announcement(PLACE, told)).toBe('For everybody in line: Doors later');
     expect(announcement(told, told)).toBeNull();
     expect(announcement({ ...PLACE, number: null, ahead: null }, PLACE)).toMatch(/number is 12/);
   });

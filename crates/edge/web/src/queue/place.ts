@@ -100,7 +100,7 @@ const ANNOUNCEMENTS: Record<Panel, string> = {
 export function announcement(before: Place, after: Place): string | null {
   if (panelOf(before) !== panelOf(after)) return ANNOUNCEMENTS[panelOf(after)];
   if (after.message !== null && after.message !== before.message) {
-    return `From the organiser: ${after.message}`;
+    return `For everybody in line: ${after.message}`;
   }
   const was = before.ahead ?? Number.POSITIVE_INFINITY;
   const { ahead } = after;
