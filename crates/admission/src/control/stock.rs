@@ -30,14 +30,14 @@ impl StockRule {
         }
     }
 
-    /// Takes what happened since the last tick. Without free seats nobody can hold, so nothing is learned.
+    /// Takes what happened since the last tick. Without free seats nobody else can hold, so nothing is learned.
     pub fn observe(&mut self, now_ms: u64, dt_s: f64, room: &Room, stock: &Stock) {
         let claims = room
             .claims
             .iter()
             .fold(0_u32, |sum, c| sum.saturating_add(c.count));
         if stock.free_seats == 0 {
-            self.holds.enter(now_ms, dt_s, claims);
+            self.holds.note(now_ms, dt_s, claims, &stock.first_holds);
         } else {
             self.holds.observe(now_ms, dt_s, claims, &stock.first_holds);
         }
