@@ -26,8 +26,8 @@ const WORKERS: u32 = 20;
 const SESSION: Duration = Duration::from_secs(30);
 /// Of a processor, for the booking node, and the requests/s that it does with that, as
 /// seen when it had all the load it could take; for the picture.
-const USUAL_SHARE: f64 = 0.1;
-const BOOKING_PER_S: f64 = 200.0;
+const USUAL_SHARE: f64 = 0.04;
+const BOOKING_PER_S: f64 = 150.0;
 /// Full, halved, full again: seconds from the beginning. Nothing is calibrated, so the
 /// law has to find the capacity first.
 const HALVED_AT: u32 = 270;

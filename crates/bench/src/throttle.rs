@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -12,7 +13,7 @@ use crate::processes::UsherProcess;
 
 /// One go and one stop. A hold waits for several answers of Redis one after another, and
 /// for each of them it may have to wait a turn.
-const TURN: Duration = Duration::from_millis(10);
+const TURN: Duration = Duration::from_millis(20);
 const PARTS_PER_MILLION: f64 = 1e6;
 
 pub struct Throttled {
@@ -23,7 +24,8 @@ pub struct Throttled {
 impl Throttled {
     pub fn new(process: UsherProcess) -> Self {
         let share_ppm = Arc::new(AtomicU32::new(PARTS_PER_MILLION as u32));
-        tokio::spawn(take_turns(process.pid(), Arc::clone(&share_ppm)));
+        let (pid, share) = (process.pid(), Arc::clone(&share_ppm));
+        std::thread::spawn(move || take_turns(pid, &share));
         Self { process, share_ppm }
     }
 
@@ -42,16 +44,17 @@ impl Drop for Throttled {
     }
 }
 
-async fn take_turns(pid: u32, share_ppm: Arc<AtomicU32>) {
+/// In a thread of its own: tokio's clock knows whole milliseconds only.
+fn take_turns(pid: u32, share_ppm: &AtomicU32) {
     loop {
         let share = f64::from(share_ppm.load(Ordering::Relaxed)) / PARTS_PER_MILLION;
         if !send(pid, Signal::SIGCONT) {
             return;
         }
-        tokio::time::sleep(TURN.mul_f64(share)).await;
+        sleep(TURN.mul_f64(share));
         if share < 1.0 {
             send(pid, Signal::SIGSTOP);
-            tokio::time::sleep(TURN.mul_f64(1.0 - share)).await;
+            sleep(TURN.mul_f64(1.0 - share));
         }
     }
 }
