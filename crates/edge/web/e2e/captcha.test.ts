@@ -3,17 +3,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import AxeBuilder from '@axe-core/playwright';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBrowser } from './browser.ts';
 import { BINARY, Demo, within } from './demo.ts';
+import { expectAccessible, PATIENCE_MS, visitor } from './visitor.ts';
 
-const PATIENCE_MS = 40_000;
 const READY_WITHIN_MS = 60_000;
-const PICTURES = process.env.USHER_PICTURES;
 
 /** Draws a button instead of a box; its token is good once. */
 const WIDGET = `
@@ -129,29 +126,9 @@ async function askForCheck(): Promise<void> {
   await expect.poll(page, { timeout: PATIENCE_MS }).toContain('show that you are a person');
 }
 
-async function visitor(): Promise<{ page: Page; problems: string[] }> {
-  const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  const problems: string[] = [];
-  page.on('pageerror', (error) => problems.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error' && /Content Security|Refused/.test(message.text())) {
-      problems.push(message.text());
-    }
-  });
-  return { page, problems };
-}
-
-async function expectAccessible(page: Page, name: string): Promise<void> {
-  if (PICTURES) await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map((violation) => `${violation.id}: ${violation.help}`)).toEqual([]);
-}
-
 test('a visitor is told to pass the check, passes it by keyboard, and joins', async () => {
   await askForCheck();
-  const { page, problems } = await visitor();
+  const { page, problems } = await visitor(browser);
   await page.goto(`${base}/e/${demo.eventId}`);
   const person = page.getByRole('button', { name: 'I am a person' });
   await person.waitFor();
@@ -171,7 +148,7 @@ test('a visitor is told to pass the check, passes it by keyboard, and joins', as
 
 test('a visitor whose network keeps the check out is told what to do', async () => {
   await askForCheck();
-  const { page } = await visitor();
+  const { page } = await visitor(browser);
   await page.route(/\/api\.js/, (route) => route.abort());
   await page.goto(`${base}/e/${demo.eventId}`);
   await page.getByText('The check could not be loaded').waitFor();

@@ -1,17 +1,10 @@
 // A fan's whole way and an operator's controls, against the real usher with its own
 // Redis and Postgres, in a real browser.
-import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBrowser } from './browser.ts';
 import { Demo } from './demo.ts';
-
-const PATIENCE_MS = 40_000;
-const PHONE = { width: 390, height: 844 };
-
-/** `USHER_PICTURES=dir` keeps a picture of each page, to be looked at. */
-const PICTURES = process.env.USHER_PICTURES;
+import { expectAccessible, PATIENCE_MS, visitor } from './visitor.ts';
 
 let demo: Demo;
 let browser: Browser;
@@ -26,27 +19,6 @@ afterAll(async () => {
   expect(await demo?.stop()).toBe(0);
 }, 60_000);
 
-/** A visitor with cookies of their own; whatever breaks in the page fails the test. */
-async function visitor(): Promise<{ page: Page; problems: string[] }> {
-  const context = await browser.newContext({ viewport: PHONE });
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  const problems: string[] = [];
-  page.on('pageerror', (error) => problems.push(String(error)));
-  page.on('console', (message) => {
-    if (message.type() === 'error' && /Content Security|Refused/.test(message.text())) {
-      problems.push(message.text());
-    }
-  });
-  return { page, problems };
-}
-
-async function expectAccessible(page: Page, name: string): Promise<void> {
-  if (PICTURES) await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map((violation) => `${violation.id}: ${violation.help}`)).toEqual([]);
-}
-
 async function joinLine(page: Page): Promise<void> {
   await page.goto(`${demo.ready.base_url}/e/${demo.eventId}`);
   await page.getByRole('button', { name: /join/i }).click();
@@ -55,7 +27,7 @@ async function joinLine(page: Page): Promise<void> {
 
 test('a fan joins, waits, is let in, chooses two seats, pays, and has tickets', async () => {
   await demo.operate('PUT', '/admission', { mode: 'paused' });
-  const { page, problems } = await visitor();
+  const { page, problems } = await visitor(browser);
   await page.goto(demo.ready.base_url);
   await expectAccessible(page, 'events');
   await joinLine(page);
@@ -94,7 +66,7 @@ test('a fan joins, waits, is let in, chooses two seats, pays, and has tickets', 
 
 test('a place survives a reload, and giving it up is the fan’s own choice', async () => {
   await demo.operate('PUT', '/admission', { mode: 'paused' });
-  const { page, problems } = await visitor();
+  const { page, problems } = await visitor(browser);
   await joinLine(page);
   const number = () => page.locator('[data-ref="number"]').innerText();
   const before = await number();
@@ -107,7 +79,7 @@ test('a place survives a reload, and giving it up is the fan’s own choice', as
 /** A network that swallows some of what the page opens. */
 async function joinBehind(blocked: ('socket' | 'events')[], name: string): Promise<void> {
   await demo.operate('PUT', '/admission', { mode: 'paused' });
-  const { page, problems } = await visitor();
+  const { page, problems } = await visitor(browser);
   if (blocked.includes('socket')) {
     await page.routeWebSocket(/\/queue\/stream/, (socket) => socket.close());
   }
@@ -147,7 +119,7 @@ test(
 
 test('a second tab takes over, and the first says so and takes it back', async () => {
   await demo.operate('PUT', '/admission', { mode: 'paused' });
-  const { page, problems } = await visitor();
+  const { page, problems } = await visitor(browser);
   await joinLine(page);
   const elsewhere = (tab: Page) =>
     tab.getByText('This line is open in another tab', { exact: false }).first();
@@ -166,7 +138,7 @@ test('a second tab takes over, and the first says so and takes it back', async (
 
 test('a place moves to another device, and the old one lets go', async () => {
   await demo.operate('PUT', '/admission', { mode: 'paused' });
-  const old = await visitor();
+  const old = await visitor(browser);
   await joinLine(old.page);
   const number = await old.page.locator('[data-ref="number"]').innerText();
   await old.page.getByRole('button', { name: 'Move my place' }).click();
@@ -176,7 +148,7 @@ test('a place moves to another device, and the old one lets go', async () => {
   await old.page.getByRole('link', { name: 'Back to your place' }).click();
   await old.page.locator('[data-ref="ahead"]').waitFor();
 
-  const fresh = await visitor();
+  const fresh = await visitor(browser);
   await fresh.page.goto(link ?? '');
   await expectAccessible(fresh.page, 'here');
   await fresh.page.getByRole('button', { name: 'Continue here' }).click();
@@ -187,7 +159,7 @@ test('a place moves to another device, and the old one lets go', async () => {
 }, 120_000);
 
 test('an operator signs in, pauses, sets a rate and writes to the line', async () => {
-  const { page, problems } = await visitor();
+  const { page, problems } = await visitor(browser);
   await page.goto(demo.ready.console_url);
   await page.getByLabel('API key').fill('not-the-key-but-long-enough');
   await page.getByRole('button', { name: /sign in/i }).click();
