@@ -15,17 +15,19 @@ use hyper_util::rt::TokioExecutor;
 
 pub type Outgoing = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// Connections to anywhere, over TLS or plain; which of both may be is the caller's matter.
 pub fn client() -> Outgoing {
-    let mut tcp = HttpConnector::new();
+    Client::builder(TokioExecutor::new()).build(connector(HttpConnector::new()))
+}
+
+/// Connections to anywhere, over TLS or plain; which of both may be is the caller's matter.
+pub fn connector<R>(mut tcp: HttpConnector<R>) -> HttpsConnector<HttpConnector<R>> {
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    let connector = HttpsConnectorBuilder::new()
+    HttpsConnectorBuilder::new()
         .with_webpki_roots()
         .https_or_http()
         .enable_http1()
-        .wrap_connector(tcp);
-    Client::builder(TokioExecutor::new()).build(connector)
+        .wrap_connector(tcp)
 }
 
 /// Why there is no answer. None of it names what was sent.

@@ -8,11 +8,11 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, USER_AGENT};
 use hyper::{Request, StatusCode};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use usher_base::Timestamp;
+use usher_base::{Timestamp, outgoing};
 
 use super::signature::sign;
 use super::{BadTarget, Endpoint, Targets};
@@ -42,14 +42,7 @@ pub enum Undelivered {
 
 impl Client {
     pub fn new(targets: Targets) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(targets);
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
+        let connector = outgoing::connector(HttpConnector::new_with_resolver(targets));
         Self {
             http: legacy::Client::builder(TokioExecutor::new()).build(connector),
             targets,
