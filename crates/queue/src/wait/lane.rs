@@ -119,9 +119,7 @@ impl LaneWaits {
         if let Some((then, per_second)) = self.before {
             let seconds = now.since(then).as_secs_f64();
             let meant = per_second * seconds;
-            // Few served because few came, or were seen yet, is no slow rate.
-            let seen = f64::from(seen.board.alive().common_len(seen.here));
-            if meant > 0.0 && seen >= PEOPLE_A_PLACE * meant {
+            if meant > 0.0 {
                 self.carry_out(f64::from(released), meant, seconds);
             }
         }
@@ -164,8 +162,10 @@ impl LaneWaits {
         let is_new = self.before.is_none();
         let surplus = rate.surplus();
         let meant = pace.people_in(1.0) * surplus.factor(0.0);
-        // Few let in because little is left is no slow rate.
-        let is_measured = reach.is_none_or(|people| people >= meant);
+        // Few let in because few are seen now, or little is left, is no slow rate.
+        let could_be_called = f64::from(seen.board.alive().common_len(seen.here));
+        let is_measured =
+            could_be_called >= PEOPLE_A_PLACE * meant && reach.is_none_or(|people| people >= meant);
         self.before = Some((now, if is_measured { meant } else { 0.0 }));
         let forecast = Forecast {
             surplus,
@@ -218,5 +218,66 @@ impl LaneWaits {
         }
         let squares = self.stretches.iter().map(|one| (one - mean) * (one - mean));
         (squares.sum::<f64>() / (count - 1) as f64).sqrt() / mean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::*;
+    use crate::wait::Aim;
+
+    const LAST: u32 = 300;
+    /// Let in each second.
+    const CALLED: u32 = 5;
+
+    /// All come at once, are seen after some seconds, and are let in from then on:
+    /// the wait that the last one is told at the end.
+    fn told_to_the_last(seen_after: u32, seconds: u32) -> f64 {
+        let (mut lane, mut rate, mut scorer) =
+            (LaneWaits::default(), Rate::default(), Scorer::default());
+        let mut front = 0;
+        let mut told = Outlook::default();
+        for second in 0..=seconds {
+            let now = Timestamp::default().plus(Duration::from_secs(second.into()));
+            let board = Board::new((front + 1..=LAST).map(Number).collect());
+            let here = if second < seen_after {
+                Bitmap::default()
+            } else {
+                board.alive().clone()
+            };
+            let seen = Seen {
+                board: &board,
+                here: &here,
+                last: Number(LAST),
+                left: 0,
+            };
+            rate.observe(Aim::Set(CALLED.into()), now);
+            lane.measure(seen, now);
+            let plan = Plan {
+                pace: Pace::steady(rate.per_second()),
+                rate: &rate,
+                reach: None,
+            };
+            told = lane.tell(seen, plan, None, 1.0, now);
+            if !here.is_empty() {
+                lane.called((front + 1..=front + CALLED).map(Number), now, &mut scorer);
+                front += CALLED;
+            }
+        }
+        let end = Timestamp::default().plus(Duration::from_secs(seconds.into()));
+        let wait = told.wait(Number(LAST), end).unwrap();
+        wait.interval.likely.as_secs_f64()
+    }
+
+    #[test]
+    fn that_nobody_could_be_let_in_before_being_seen_is_no_slow_rate() {
+        let at_once = told_to_the_last(0, 10);
+        // Beforehand it is believed that one or two leave.
+        assert!((48.0..50.0).contains(&at_once), "{at_once}");
+        let later = told_to_the_last(3, 13);
+        assert!((later - at_once).abs() < 0.5, "{later} {at_once}");
     }
 }
