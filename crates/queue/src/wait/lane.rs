@@ -7,10 +7,11 @@ use usher_base::{Number, Timestamp};
 
 use super::fading::Fading;
 use super::forecast::{Ahead, Forecast, STRETCH_S};
+use super::knot::Basis;
 use super::outlook::Outlook;
 use super::pace::Pace;
 use super::people::People;
-use super::promises::{Basis, Promises, Span};
+use super::promises::{Promises, Span};
 use super::rate::Rate;
 use super::reach::Reach;
 use super::score::Scorer;

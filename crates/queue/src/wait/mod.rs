@@ -12,6 +12,7 @@
 
 mod fading;
 mod forecast;
+mod knot;
 mod lane;
 mod outlook;
 mod pace;
