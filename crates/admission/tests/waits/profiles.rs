@@ -46,7 +46,7 @@ pub enum Expected {
     /// More fans than tickets: those who got in were told their wait, and it came; the
     /// others were not told one that passed.
     SellOut,
-    /// The law stops and goes: hardly worse than one who knows its present rate.
+    /// The rate never stays: hardly worse than one who knows the present one.
     LikeOracle,
     /// The law grows tenfold while they wait. Told far too long, and no bound is claimed.
     Nothing,
@@ -74,6 +74,24 @@ const PHONES: Habits = Habits {
     gives_up: 0.000_05,
     ..CALM
 };
+
+/// As docs/rehearse.md rehearses the changing rates.
+const REHEARSED: Habits = Habits {
+    fans: 1_800,
+    arrive_s: 10,
+    ..USUAL
+};
+const MILD_STEPS: [(u32, f64); 3] = [(0, 900.0), (35, 1_125.0), (80, 850.0)];
+const MANY_STEPS: [(u32, f64); 8] = [
+    (0, 900.0),
+    (15, 1_000.0),
+    (30, 850.0),
+    (45, 1_050.0),
+    (60, 900.0),
+    (75, 800.0),
+    (90, 950.0),
+    (105, 850.0),
+];
 
 const fn crowd(fans: u32, habits: Habits) -> Habits {
     Habits { fans, ..habits }
@@ -179,6 +197,8 @@ pub fn known() -> Vec<Profile> {
     vec![
         Profile::set("steady 300, 300 fans", crowd(300, USUAL), &[(0, 300.0)]),
         Profile::set("steady 480, phones", crowd(6_000, PHONES), &[(0, 480.0)]),
+        Profile::set("mild steps, 900", REHEARSED, &MILD_STEPS),
+        Profile::set("many steps, 900", REHEARSED, &MANY_STEPS).expecting(Expected::LikeOracle),
         Profile::set(
             "steps 300-450-225",
             crowd(1_500, USUAL),
