@@ -7,6 +7,8 @@ pub mod sim;
 
 mod cache;
 mod calibration;
+mod change;
+mod constants;
 mod decisions;
 mod gate;
 mod keys;
@@ -18,9 +20,11 @@ mod status;
 mod stock;
 
 pub use calibration::{Calibration, CalibrationStep, Calibrations};
+pub use change::{Change, MAX_CHANGES_PER_READ};
+pub use constants::{ConstantsChangeError, EventConstants};
 pub use decisions::decisions_between;
 pub use gate::{Gate, Permit, Refused};
 pub use leader::Leader;
-pub use policies::{MAX_CHANGES_PER_READ, Policies, PolicyChange, PolicyChangeError};
+pub use policies::{Policies, PolicyChangeError};
 pub use status::{Flow, Status};
 pub use stock::StockReport;

@@ -4,16 +4,15 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
+use usher_base::EventId;
 use usher_base::redis::{CallError, Hint, HintKind, Redis};
-use usher_base::{EventId, Timestamp};
 use usher_queue::Line;
 
+use crate::change::{Change, MAX_CHANGES_PER_READ};
 use crate::control::{Mode, Policy, PolicyError};
+use crate::pg::audit::{self, About};
 use crate::pg::policies as table;
 use crate::{cache, keys};
-
-/// Changes that one call returns at most.
-pub const MAX_CHANGES_PER_READ: u32 = 500;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyChangeError {
@@ -23,16 +22,6 @@ pub enum PolicyChangeError {
     Database(#[from] sqlx::Error),
     #[error(transparent)]
     Redis(#[from] CallError),
-}
-
-/// One entry of the audit log.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PolicyChange {
-    pub at: Timestamp,
-    pub who: String,
-    /// `None` for the first.
-    pub before: Option<Policy>,
-    pub after: Policy,
 }
 
 /// A policy as Redis has it, with its revision in Postgres, so that of two who
@@ -64,8 +53,9 @@ impl Policies {
         &self,
         event: EventId,
         at_most: u32,
-    ) -> Result<Vec<PolicyChange>, sqlx::Error> {
-        table::changes(&self.pool, event, at_most.min(MAX_CHANGES_PER_READ)).await
+    ) -> Result<Vec<Change<Policy>>, sqlx::Error> {
+        let at_most = at_most.min(MAX_CHANGES_PER_READ);
+        audit::changes(&self.pool, (event, About::Policy), at_most).await
     }
 
     /// Removes all that Redis has of an event that was deleted.

@@ -42,6 +42,12 @@ impl Cohorts {
         }
     }
 
+    /// Goes on with other assumptions and another window.
+    pub fn retune(&mut self, stage: StageTuning) {
+        self.stage = stage;
+        self.delay.retune(&stage);
+    }
+
     /// Takes what happened since the last tick, `dt_s` ago: who entered, and who followed at which age.
     pub fn observe(&mut self, now_ms: u64, dt_s: f64, entered: u32, followed: &[AgeCount]) {
         self.note(now_ms, dt_s, entered, followed);

@@ -56,6 +56,13 @@ struct Release {
     clause: Clause,
 }
 
+impl Default for Controller {
+    /// A cold start where nothing was calibrated.
+    fn default() -> Self {
+        Self::new(Tuning::default()).expect("the defaults are legal, as a test says")
+    }
+}
+
 impl Controller {
     /// A cold start from the calibrated capacity in `tuning`.
     pub fn new(tuning: Tuning) -> Result<Self, TuningError> {
@@ -83,15 +90,28 @@ impl Controller {
         &self.tuning
     }
 
-    /// Begins anew from this capacity, unless it began from it: a calibration is the operator's word, and what was
-    /// grown or cut before it says less.
-    pub fn calibrate(&mut self, start_requests_per_s: f64) {
-        // What was kept as JSON may come back a last bit different.
-        let began = self.tuning.start_requests_per_s;
-        if (began - start_requests_per_s).abs() <= 1e-9 * began {
-            return;
+    /// Goes on with other constants: what was learned stays. N* stands for a load, so a crowd that is now assumed to
+    /// ask for more is a smaller one.
+    pub fn retune(&mut self, tuning: &Tuning) -> Result<(), TuningError> {
+        if *tuning == self.tuning {
+            return Ok(());
         }
-        self.tuning.start_requests_per_s = start_requests_per_s;
+        tuning.validate()?;
+        let asked = self.demand.per_inside(&self.tuning);
+        let began = self.tuning.start_requests_per_s;
+        self.tuning = tuning.clone();
+        self.wanted_inside *= asked / self.demand.per_inside(&self.tuning);
+        self.claims.retune(tuning.claims);
+        self.stock.retune(tuning);
+        if began != tuning.start_requests_per_s {
+            self.begin_anew();
+        }
+        Ok(())
+    }
+
+    /// From the calibrated capacity: a calibration is the operator's word, and what was grown or cut before it says
+    /// less.
+    fn begin_anew(&mut self) {
         self.wanted = WantedRate::new(&self.tuning);
         self.wanted_inside = self.calibrated_inside();
     }

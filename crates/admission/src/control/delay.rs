@@ -50,6 +50,15 @@ impl Delay {
         delay
     }
 
+    /// Goes on with other assumptions; ages beyond a shorter window are forgotten.
+    pub fn retune(&mut self, stage: &StageTuning) {
+        let seconds = stage.window_s as usize;
+        for bins in [&mut self.followed, &mut self.exposed, &mut self.cumulative] {
+            bins.resize(seconds, 0.0);
+        }
+        self.refresh(stage);
+    }
+
     /// So many people passed through this age since the last tick.
     pub fn expose(&mut self, age_s: usize, people: f64) {
         if let Some(bin) = self.exposed.get_mut(age_s) {

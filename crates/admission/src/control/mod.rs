@@ -7,6 +7,7 @@
 
 mod brake;
 mod cohorts;
+mod constants;
 mod controller;
 mod decision;
 mod delay;
@@ -25,6 +26,7 @@ mod window;
 
 pub use brake::{Brake, BrakeCause};
 pub use cohorts::Cohorts;
+pub use constants::{Constants, ConstantsError, InForce, MEANINGS, Meaning};
 pub use controller::Controller;
 pub use decision::{AutoRate, Clause, Decision, Snapshot};
 pub use delay::{Delay, StageTuning};
@@ -37,6 +39,6 @@ pub use policy::{Mode, Policy, PolicyError};
 pub use room::{AgeCount, Room, Stock};
 pub use signals::{NodeBoard, Signals};
 pub use stock::StockRule;
-pub use tuning::{Tuning, TuningError};
+pub use tuning::{Bounded, Tuning, TuningError};
 pub use wanted::{Present, WantedRate};
 pub use window::{Second, Window};

@@ -30,6 +30,11 @@ impl StockRule {
         }
     }
 
+    /// Goes on with other assumptions.
+    pub fn retune(&mut self, tuning: &Tuning) {
+        self.holds.retune(tuning.holds);
+    }
+
     /// Takes what happened since the last tick. Without free seats nobody else can hold, so nothing is learned.
     pub fn observe(&mut self, now_ms: u64, dt_s: f64, room: &Room, stock: &Stock) {
         let claims = room

@@ -146,6 +146,35 @@ pub struct Tuning {
 /// A constant's name and value.
 type Constant = (&'static str, f64);
 
+/// A constant with what is legal for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounded {
+    /// The field; those of a stage begin with its name (`claims_share`).
+    pub name: &'static str,
+    /// What it is set to.
+    pub value: f64,
+    /// Smallest legal value.
+    pub low: f64,
+    /// Largest legal value.
+    pub high: f64,
+}
+
+impl Bounded {
+    const fn new(name: &'static str, value: f64, low: f64, high: f64) -> Self {
+        Self {
+            name,
+            value,
+            low,
+            high,
+        }
+    }
+
+    /// NaN is not.
+    fn is_legal(&self) -> bool {
+        (self.low..=self.high).contains(&self.value)
+    }
+}
+
 /// From release to claim, before it is measured.
 const CLAIMS: StageTuning = StageTuning {
     window_s: 120,
@@ -233,42 +262,100 @@ impl Default for Tuning {
 
 /// A constant outside its range; the message says which and what is allowed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{name} is {value}; it must lie between {low} and {high}")]
-pub struct TuningError {
-    /// The field.
-    pub name: &'static str,
-    /// What it was set to.
-    pub value: f64,
-    /// Smallest allowed value.
-    pub low: f64,
-    /// Largest allowed value.
-    pub high: f64,
+#[error("{} is {}; it must lie between {} and {}", .0.name, .0.value, .0.low, .0.high)]
+pub struct TuningError(pub Bounded);
+
+/// What is common to both stages; their delays and shares are bounded each by itself.
+macro_rules! stage_bounds {
+    ($stage:literal, $tuning:expr) => {
+        [
+            Bounded::new(
+                concat!($stage, "_window_s"),
+                f64::from($tuning.window_s),
+                5.0,
+                900.0,
+            ),
+            Bounded::new(
+                concat!($stage, "_delay_prior_of"),
+                $tuning.delay_prior_of,
+                1.0,
+                1e6,
+            ),
+            Bounded::new(
+                concat!($stage, "_share_prior_of"),
+                $tuning.share_prior_of,
+                1.0,
+                1e6,
+            ),
+            Bounded::new(
+                concat!($stage, "_delay_forget"),
+                $tuning.delay_forget,
+                0.5,
+                1.0,
+            ),
+            Bounded::new(
+                concat!($stage, "_share_forget"),
+                $tuning.share_forget,
+                0.5,
+                1.0,
+            ),
+            Bounded::new(concat!($stage, "_share_min"), $tuning.share_min, 0.01, 1.0),
+        ]
+    };
 }
 
 impl Tuning {
     /// Checks every constant against its range; the law relies on it.
     pub fn validate(&self) -> Result<(), TuningError> {
-        check(&self.shares(), 0.0, 1.0)?;
-        check(&self.factors(), 1.0, 10.0)?;
-        check(&self.times(), 0.1, 3600.0)?;
-        check(&self.sizes(), 0.001, 1e7)?;
-        check(&[("stock_z", self.stock_z)], -5.0, 5.0)?;
-        check_stage(&self.claims)?;
-        check_stage(&self.holds)?;
-        check(
-            &[("cut_bad_seconds", f64::from(self.cut_bad_seconds))],
-            1.0,
-            10.0,
-        )?;
-        check(&[("limit_min", self.limit_min)], 1.0, self.limit_max)?;
-        check(
-            &[("episode_bad_seconds", f64::from(self.episode_bad_seconds))],
-            1.0,
-            f64::from(self.cut_bad_seconds),
-        )
+        let illegal = self.bounded().into_iter().find(|one| !one.is_legal());
+        illegal.map_or(Ok(()), |one| Err(TuningError(one)))
     }
 
-    fn shares(&self) -> [Constant; 19] {
+    /// Every constant with its range.
+    pub fn bounded(&self) -> Vec<Bounded> {
+        let mut all = self.of_an_event().to_vec();
+        all.extend(within(&self.shares(), 0.0, 1.0));
+        all.extend(within(&self.factors(), 1.0, 10.0));
+        all.extend(within(&self.times(), 0.1, 3600.0));
+        all.extend(within(&self.sizes(), 0.001, 1e7));
+        all.extend(stage_bounds!("claims", self.claims));
+        all.extend(stage_bounds!("holds", self.holds));
+        let cut = f64::from(self.cut_bad_seconds);
+        let episode = f64::from(self.episode_bad_seconds);
+        all.extend([
+            Bounded::new("stock_z", self.stock_z, -5.0, 5.0),
+            Bounded::new("holds_delay_s", self.holds.delay_s, 0.1, 900.0),
+            Bounded::new("holds_share", self.holds.share, 0.01, 1.0),
+            Bounded::new("cut_bad_seconds", cut, 1.0, 10.0),
+            Bounded::new("limit_min", self.limit_min, 1.0, self.limit_max),
+            Bounded::new("episode_bad_seconds", episode, 1.0, cut),
+        ]);
+        all
+    }
+
+    /// Those that may be set for an event (`Constants`): an operator reads these ranges, so they are no wider than
+    /// what may make sense.
+    fn of_an_event(&self) -> [Bounded; 12] {
+        let (asked, claims) = (self.requests_per_inside_prior, &self.claims);
+        let session = self.requests_per_session_prior;
+        let release_max = f64::from(self.release_max_per_s);
+        [
+            Bounded::new("requests_per_inside_prior", asked, 0.001, 100.0),
+            Bounded::new("requests_per_session_prior", session, 1.0, 10_000.0),
+            Bounded::new("claims_delay_s", claims.delay_s, 0.1, 900.0),
+            Bounded::new("claims_share", claims.share, claims.share_min, 1.0),
+            Bounded::new("brake_p99", self.brake_p99, 1.0, 10.0),
+            Bounded::new("brake_refused_share", self.brake_refused_share, 0.0, 1.0),
+            Bounded::new("brake_redis_ms", self.brake_redis_ms, 1.0, 60_000.0),
+            Bounded::new("brake_postgres_ms", self.brake_postgres_ms, 1.0, 60_000.0),
+            Bounded::new("brake_pool_wait_ms", self.brake_pool_wait_ms, 1.0, 60_000.0),
+            Bounded::new("lost_after_s", self.lost_after_s, 1.0, 60.0),
+            Bounded::new("blind_end_s", self.blind_end_s, self.lost_after_s, 600.0),
+            Bounded::new("release_max_per_s", release_max, 1.0, 100_000.0),
+        ]
+    }
+
+    fn shares(&self) -> [Constant; 18] {
         [
             ("bad_refused_share", self.bad_refused_share),
             ("cut_to", self.cut_to),
@@ -287,23 +374,21 @@ impl Tuning {
             ("near_saturation", self.near_saturation),
             ("inside_rise", self.inside_rise),
             ("gap_gain", self.gap_gain),
-            ("brake_refused_share", self.brake_refused_share),
             ("blind_share", self.blind_share),
         ]
     }
 
-    fn factors(&self) -> [Constant; 6] {
+    fn factors(&self) -> [Constant; 5] {
         [
             ("realised_inside", self.realised_inside),
             ("outgrown", self.outgrown),
             ("windup", self.windup),
             ("release_headroom", self.release_headroom),
-            ("brake_p99", self.brake_p99),
             ("limit_tolerance", self.limit_tolerance),
         ]
     }
 
-    fn times(&self) -> [Constant; 10] {
+    fn times(&self) -> [Constant; 8] {
         [
             ("realised_after_s", self.realised_after_s),
             ("deeper_after_s", self.deeper_after_s),
@@ -311,26 +396,15 @@ impl Tuning {
             ("demand_ewma_s", self.demand_ewma_s),
             ("unused_fade_s", self.unused_fade_s),
             ("ends_ewma_s", self.ends_ewma_s),
-            ("lost_after_s", self.lost_after_s),
             ("blind_fade_s", self.blind_fade_s),
-            ("blind_end_s", self.blind_end_s),
             ("ramp_s", self.ramp_s),
         ]
     }
 
-    fn sizes(&self) -> [Constant; 13] {
+    fn sizes(&self) -> [Constant; 7] {
         [
             ("start_requests_per_s", self.start_requests_per_s),
-            (
-                "requests_per_session_prior",
-                self.requests_per_session_prior,
-            ),
-            ("requests_per_inside_prior", self.requests_per_inside_prior),
             ("target_p99_ms", self.target_p99_ms),
-            ("brake_redis_ms", self.brake_redis_ms),
-            ("brake_postgres_ms", self.brake_postgres_ms),
-            ("brake_pool_wait_ms", self.brake_pool_wait_ms),
-            ("release_max_per_s", f64::from(self.release_max_per_s)),
             ("service_ms", self.service_ms),
             ("limit_max", self.limit_max),
             ("hold_share_of_limit", self.hold_share_of_limit),
@@ -340,39 +414,9 @@ impl Tuning {
     }
 }
 
-fn check_stage(stage: &StageTuning) -> Result<(), TuningError> {
-    check(&[("window_s", f64::from(stage.window_s))], 5.0, 900.0)?;
-    check(&[("delay_s", stage.delay_s)], 0.1, 900.0)?;
-    let sizes = [
-        ("delay_prior_of", stage.delay_prior_of),
-        ("share_prior_of", stage.share_prior_of),
-    ];
-    check(&sizes, 1.0, 1e6)?;
-    let forgets = [
-        ("delay_forget", stage.delay_forget),
-        ("share_forget", stage.share_forget),
-    ];
-    check(&forgets, 0.5, 1.0)?;
-    check(
-        &[("share", stage.share), ("share_min", stage.share_min)],
-        0.01,
-        1.0,
-    )
-}
-
-fn check(fields: &[Constant], low: f64, high: f64) -> Result<(), TuningError> {
-    for &(name, value) in fields {
-        // Written so that NaN fails too.
-        if !(value >= low && value <= high) {
-            return Err(TuningError {
-                name,
-                value,
-                low,
-                high,
-            });
-        }
-    }
-    Ok(())
+fn within(constants: &[Constant], low: f64, high: f64) -> impl Iterator<Item = Bounded> {
+    let bounded = move |&(name, value): &Constant| Bounded::new(name, value, low, high);
+    constants.iter().map(bounded)
 }
 
 #[cfg(test)]
@@ -403,12 +447,12 @@ mod tests {
                 gap_gain: value,
                 ..Tuning::default()
             };
-            assert_eq!(tuning.validate().unwrap_err().name, "gap_gain");
+            assert_eq!(tuning.validate().unwrap_err().0.name, "gap_gain");
         }
         let tuning = Tuning {
             service_ms: 0.0,
             ..Tuning::default()
         };
-        assert_eq!(tuning.validate().unwrap_err().name, "service_ms");
+        assert_eq!(tuning.validate().unwrap_err().0.name, "service_ms");
     }
 }

@@ -9,7 +9,7 @@ use usher_base::{EventId, Timestamp};
 
 use super::Leader;
 use super::tally::Tally;
-use crate::control::{Controller, Tuning};
+use crate::control::Controller;
 use crate::pg::checkpoints;
 use crate::stock::StockReport;
 use crate::{cache, keys};
@@ -31,16 +31,10 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// What the leader before left, if it is young and of the same tuning.
+    /// What the leader before left, if it is young. Its constants are those of then: who
+    /// goes on from it sets the present ones (`Round::follow_settings`).
     pub(super) async fn read(leader: &Leader, event: EventId) -> Option<Self> {
-        let usable = |kept: &Self| {
-            // What it was calibrated to is the event's own.
-            let same_law = Tuning {
-                start_requests_per_s: leader.tuning.start_requests_per_s,
-                ..kept.law.tuning().clone()
-            };
-            leader.clock.now().since(kept.at) <= MAX_AGE && same_law == leader.tuning
-        };
+        let usable = |kept: &Self| leader.clock.now().since(kept.at) <= MAX_AGE;
         let in_redis = cache::get::<Self>(&leader.redis, keys::law(event)).await;
         if let Some(kept) = in_redis.ok().flatten().filter(usable) {
             return Some(kept);

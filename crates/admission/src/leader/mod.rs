@@ -13,12 +13,13 @@ mod release;
 mod round;
 mod seconds;
 mod sequence;
+mod settings;
 mod tally;
 mod term;
 mod tidy;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::PgPool;
@@ -31,19 +32,15 @@ use usher_base::signing::SigningKeys;
 use usher_base::{Clock, EventId};
 use usher_queue::Line;
 use usher_queue::pg::{LineRow, Recorder, Store};
-use uuid::Uuid;
-
-use crate::control::{Controller, Tuning, TuningError};
-use crate::pg::calibrations;
 
 pub(crate) use law::Kept;
+pub(crate) use settings::LawSettings;
+use settings::SettingsOfAll;
 
 /// How often the events' settings are read.
 const DISCOVER_EVERY: Duration = Duration::from_secs(1);
 /// One reading takes no longer.
 const DISCOVER_WITHIN: Duration = Duration::from_secs(2);
-/// A start without Postgres is not held up for longer by what only improves it.
-const CALIBRATIONS_WITHIN: Duration = Duration::from_millis(300);
 
 /// Leads this process's part of all events.
 pub struct Leader {
@@ -53,9 +50,7 @@ pub struct Leader {
     recorder: Arc<Recorder>,
     pool: PgPool,
     clock: Arc<dyn Clock>,
-    tuning: Tuning,
-    /// Requests/s that each event's backend was measured to bear, as Postgres had it last.
-    calibrated: RwLock<HashMap<Uuid, f64>>,
+    law_settings: SettingsOfAll,
     /// To sign the lists of draws with; without them lotteries wait.
     keys: Option<Arc<SigningKeys>>,
 }
@@ -76,16 +71,9 @@ impl Leader {
             recorder: Arc::new(Recorder::start(pool.clone(), stop)),
             pool,
             clock,
-            tuning: Tuning::default(),
-            calibrated: RwLock::default(),
+            law_settings: SettingsOfAll::default(),
             keys: None,
         }
-    }
-
-    /// The same with other constants of the law (calibrated ones).
-    pub fn with_tuning(self, tuning: Tuning) -> Result<Self, TuningError> {
-        tuning.validate()?;
-        Ok(Self { tuning, ..self })
     }
 
     /// The same for events that are drawn: their lists are signed with `keys`.
@@ -107,7 +95,7 @@ impl Leader {
                 () = stop.cancelled() => break,
             }
             led.retain(|_, one| !one.task.is_finished());
-            self.read_calibrations().await;
+            self.law_settings.refresh(&self.pool).await;
             let read = self.store.live_lines();
             let read = tokio::select! {
                 read = tokio::time::timeout(DISCOVER_WITHIN, read) => read,
@@ -145,26 +133,5 @@ impl Leader {
             let task = tokio::spawn(term::serve(leader, read_rows, stop));
             led.insert(event, Led { rows, task });
         }
-    }
-
-    /// Those known stay without Postgres.
-    async fn read_calibrations(&self) {
-        let read = calibrations::rates(&self.pool);
-        if let Ok(Ok(rates)) = tokio::time::timeout(CALIBRATIONS_WITHIN, read).await {
-            *self
-                .calibrated
-                .write()
-                .unwrap_or_else(PoisonError::into_inner) = rates;
-        }
-    }
-
-    fn calibrated(&self, event: EventId) -> Option<f64> {
-        let known = self.calibrated.read();
-        let known = known.unwrap_or_else(PoisonError::into_inner);
-        known.get(&event.uuid()).copied()
-    }
-
-    fn new_law(&self) -> Controller {
-        Controller::new(self.tuning.clone()).expect("with_tuning takes valid constants only")
     }
 }

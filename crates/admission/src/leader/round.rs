@@ -79,8 +79,9 @@ impl<'l> Round<'l> {
         let kept = Kept::read(leader, event).await;
         let (law, tally, stock) = match kept {
             Some(kept) => (kept.law, Some(kept.counted), kept.stock),
-            None => (leader.new_law(), None, None),
+            None => (Controller::default(), None, None),
         };
+        let usual_claim_s = law.tuning().claims.delay_s;
         Self {
             leader,
             lease,
@@ -92,7 +93,7 @@ impl<'l> Round<'l> {
             tally,
             gave_up: 0,
             claims: ClaimAges::default(),
-            usual_claim_s: leader.tuning.claims.delay_s,
+            usual_claim_s,
             sources: Sources::default(),
             stock,
             policy: None,
@@ -224,9 +225,7 @@ impl<'l> Round<'l> {
         let room = self.room(look, happened);
         let signals = self.sources.merged(look.now);
         let policy = self.policy();
-        if let Some(requests_per_s) = self.leader.calibrated(self.event) {
-            self.law.calibrate(requests_per_s);
-        }
+        self.follow_settings();
         let mut decision = self.law.tick(now_ms, signals.as_ref(), &room, &policy);
         self.usual_claim_s = decision.state.pickup_s;
         if shut(&look.board).is_some() || self.policy.is_none() {
@@ -237,6 +236,18 @@ impl<'l> Round<'l> {
             decision.release = u32::try_from(waiting).unwrap_or(u32::MAX);
         }
         decision
+    }
+
+    /// Takes over what the event's law is set to now. Before anybody could ask
+    /// Postgres, the law goes on with what it was set to when it was written down.
+    fn follow_settings(&mut self) {
+        let Some(settings) = self.leader.law_settings.of(self.event) else {
+            return;
+        };
+        let claim_window = self.rows.borrow().settings.claim_window;
+        if let Err(error) = self.law.retune(&settings.tuning(claim_window)) {
+            tracing::warn!(%error, event = %self.event, "the law goes on with the constants it has");
+        }
     }
 
     fn room(&mut self, look: &Look, happened: Happened) -> Room {

@@ -1,16 +1,10 @@
 //! What each event's backend was measured to bear.
 
-use std::collections::HashMap;
-
 use sqlx::PgPool;
 use sqlx::types::Json;
 use usher_base::EventId;
-use uuid::Uuid;
 
 use crate::calibration::Calibration;
-
-/// More events than that are not led at once.
-const MAX_EVENTS: i64 = 10_000;
 
 /// `None` when there is none, or when it was written by another version.
 pub(crate) async fn read(
@@ -23,16 +17,6 @@ pub(crate) async fn read(
             .fetch_optional(pool)
             .await?;
     Ok(evidence.and_then(|evidence| serde_json::from_value(evidence).ok()))
-}
-
-/// Requests/s of every event that was measured.
-pub(crate) async fn rates(pool: &PgPool) -> Result<HashMap<Uuid, f64>, sqlx::Error> {
-    let rows: Vec<(Uuid, f64)> =
-        sqlx::query_as("SELECT event_id, requests_per_s FROM admission_calibrations LIMIT $1")
-            .bind(MAX_EVENTS)
-            .fetch_all(pool)
-            .await?;
-    Ok(rows.into_iter().collect())
 }
 
 pub(crate) async fn write(

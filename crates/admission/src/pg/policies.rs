@@ -1,14 +1,13 @@
-//! The policy of each event, and the log of every change of it.
+//! The policy of each event.
 
 use sqlx::PgPool;
 use sqlx::Row;
-use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::types::time::OffsetDateTime;
-use usher_base::{EventId, Timestamp};
+use usher_base::EventId;
 
+use super::audit::{self, About};
 use crate::control::Policy;
-use crate::policies::{Mirrored, PolicyChange};
+use crate::policies::Mirrored;
 
 /// The default, with revision 0, when none was set.
 pub(crate) async fn read(pool: &PgPool, event: EventId) -> Result<Mirrored, sqlx::Error> {
@@ -55,47 +54,12 @@ pub(crate) async fn write(
     .bind(who)
     .fetch_one(&mut *transaction)
     .await?;
-    sqlx::query(
-        "INSERT INTO admission_audit (event_id, who, before, after) VALUES ($1, $2, $3, $4)",
-    )
-    .bind(event.uuid())
-    .bind(who)
-    .bind(before)
-    .bind(Json(policy))
-    .execute(&mut *transaction)
-    .await?;
+    let before = before.as_ref().map(|Json(before)| before);
+    let subject = (event, About::Policy);
+    audit::log(&mut transaction, subject, who, (before, policy)).await?;
     transaction.commit().await?;
     Ok(Mirrored {
         revision: revision.cast_unsigned(),
         policy: policy.clone(),
-    })
-}
-
-/// The newest changes first.
-pub(crate) async fn changes(
-    pool: &PgPool,
-    event: EventId,
-    at_most: u32,
-) -> Result<Vec<PolicyChange>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT at, who, before, after FROM admission_audit
-         WHERE event_id = $1 ORDER BY id DESC LIMIT $2",
-    )
-    .bind(event.uuid())
-    .bind(i64::from(at_most))
-    .fetch_all(pool)
-    .await?;
-    rows.iter().map(change).collect()
-}
-
-fn change(row: &PgRow) -> Result<PolicyChange, sqlx::Error> {
-    let at: OffsetDateTime = row.try_get("at")?;
-    let before: Option<Json<Policy>> = row.try_get("before")?;
-    let Json(after) = row.try_get("after")?;
-    Ok(PolicyChange {
-        at: Timestamp::from_datetime(at),
-        who: row.try_get("who")?,
-        before: before.map(|Json(policy)| policy),
-        after,
     })
 }

@@ -1,6 +1,7 @@
 //! The leader on a real Redis and a real Postgres, one file per promise.
 #![allow(clippy::unwrap_used)]
 
+mod constants;
 mod failover;
 mod line;
 mod outage;

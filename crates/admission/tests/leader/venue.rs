@@ -222,6 +222,7 @@ impl Venue {
                     completed,
                     p50_ms: Some(80.0),
                     p99_ms: Some(200.0),
+                    redis_probe_ms: Some(20.0),
                     ..Signals::default()
                 };
                 let report = Report::new(SystemClock.now(), signals);
