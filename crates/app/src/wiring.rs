@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use usher_admission::control::Tuning;
 use usher_admission::signals::PrometheusSources;
-use usher_admission::{Calibrations, Gate, Leader, Policies};
+use usher_admission::{Calibrations, EventConstants, Gate, Leader, Policies};
 use usher_base::redis::{Hints, Redis, Script, TimeSource};
 use usher_base::signing::SigningKeys;
 use usher_base::{Clock, SystemClock};
@@ -302,6 +302,7 @@ async fn open_desk(
             private: config.webhooks_to_private_networks,
         },
         policies: Policies::new(pool.clone(), line.clone()),
+        constants: EventConstants::new(pool.clone()),
         calibrations: Calibrations::new(pool.clone()),
         prometheus: (!config.prometheus_url.is_empty())
             .then(|| PrometheusSources::new(pool.clone())),

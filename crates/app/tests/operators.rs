@@ -6,13 +6,15 @@ mod common;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use common::http::{Answer, Target};
 use common::process::{Settings, Usher, run};
-use common::{API_KEY, import_event, set_rate, settings, signing_keys};
+use common::{API_KEY, import_event, set_rate, settings, signing_keys, wait_for};
 use serde_json::json;
 use usher_sandbox::Sandbox;
 
+const SOON: Duration = Duration::from_secs(20);
 const OPERATORS: &str = "/api/v1/admin/operators";
 
 struct Deployment {
@@ -182,4 +184,51 @@ async fn the_command_line_makes_a_viewer_whose_console_only_looks() {
     assert!(run(&["operator", "revoke", id], &usher.settings).is_success());
     assert_eq!(usher.look(key), 401);
     run(&["operator", "revoke", id], &usher.settings).refuses("no such operator");
+}
+
+#[tokio::test]
+async fn an_admin_sets_the_laws_constants_and_others_see_them() {
+    let usher = Deployment::start().await;
+    let (_, viewer) = usher.add("Vera", "viewer");
+    let (_, operator) = usher.add("Olga", "operator");
+    let path = format!("/api/v1/admin/events/{}/admission/constants", usher.event);
+    let put = |key: &str, form: &serde_json::Value| {
+        let put = usher.target().call("PUT", &path, Some(key), Some(form));
+        put.unwrap()
+    };
+    let form = json!({ "requests_per_inside_prior": 5 });
+    let refused = put(&operator, &form).expect(403);
+    assert_eq!(refused["error"], "role_too_low");
+    let wrong = put(API_KEY, &json!({ "brake_p99": 0.5 })).expect(422);
+    assert_eq!(
+        wrong["message"],
+        "brake_p99 is 0.5: set it to a number from 1 to 10 (1.2 by default)."
+    );
+    put(API_KEY, &json!({ "cut_to": 0.5 })).expect(422);
+    put(API_KEY, &form).expect(200);
+    let shown = usher.target().get(&path, Some(&viewer)).unwrap();
+    let shown = shown.expect(200);
+    assert_eq!(shown["set"]["requests_per_inside_prior"], 5.0);
+    assert_eq!(shown["constants"][0]["value"], 5.0);
+    assert_eq!(shown["constants"][0]["default"], 0.1);
+    // Nobody is inside yet, so the law still says what it assumes.
+    let status = format!("/api/v1/admin/events/{}/status", usher.event);
+    wait_for(SOON, "the law goes by it", || {
+        let status = usher.target().get(&status, Some(&viewer)).unwrap();
+        let status = (status.status == 200).then(|| status.json())?;
+        (status["decision"]["state"]["requests_per_inside"] == 5.0).then_some(())
+    });
+    let audit = format!("/api/v1/admin/audit?subject={}", usher.event);
+    let audit = usher.target().get(&audit, Some(&operator)).unwrap();
+    let audit = audit.expect(200);
+    let entries = audit["data"].as_array().unwrap();
+    let mut entries = entries.iter();
+    let entry = entries.find(|entry| entry["action"] == "constants_changed");
+    let details = &entry.unwrap()["details"];
+    assert!(details["before"]["requests_per_inside_prior"].is_null());
+    assert_eq!(details["after"]["requests_per_inside_prior"], 5.0);
+    let elsewhere = "/api/v1/admin/events/01970000-0000-7000-8000-000000000000";
+    let elsewhere = format!("{elsewhere}/admission/constants");
+    let none = usher.target().get(&elsewhere, Some(API_KEY)).unwrap();
+    assert_eq!(none.status, 404);
 }

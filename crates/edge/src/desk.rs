@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use usher_admission::signals::PrometheusSources;
-use usher_admission::{Calibrations, Policies};
+use usher_admission::{Calibrations, EventConstants, Policies};
 use usher_booking::orders::Orders;
 use usher_booking::pg::audit::Entry;
 use usher_booking::pg::operators::Operators;
@@ -24,6 +24,7 @@ use crate::state::Edge;
 
 pub struct Desk {
     pub policies: Policies,
+    pub constants: EventConstants,
     pub calibrations: Calibrations,
     /// Where a Prometheus is set that may be asked how backends are.
     pub prometheus: Option<PrometheusSources>,

@@ -10,6 +10,11 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("GET", "/api/v1/admin/events", Viewer),
     ("GET", "/api/v1/admin/events/{event}", Viewer),
     ("GET", "/api/v1/admin/events/{event}/admission", Viewer),
+    (
+        "GET",
+        "/api/v1/admin/events/{event}/admission/constants",
+        Viewer,
+    ),
     ("GET", "/api/v1/admin/events/{event}/calibration", Viewer),
     ("GET", "/api/v1/admin/events/{event}/status", Viewer),
     ("GET", "/api/v1/admin/events/{event}/status/stream", Viewer),
@@ -70,7 +75,12 @@ const LEAST: &[(&str, &str, Role)] = &[
         "/api/v1/admin/events/{event}/webhooks/{id}/redeliver",
         Operator,
     ),
-    // Saying who may do what, who is told, and whom the law asks.
+    // Saying who may do what, who is told, whom the law asks and what it goes by.
+    (
+        "PUT",
+        "/api/v1/admin/events/{event}/admission/constants",
+        Admin,
+    ),
     ("POST", "/api/v1/admin/events/{event}/webhooks", Admin),
     (
         "DELETE",
@@ -87,6 +97,8 @@ const LEAST: &[(&str, &str, Role)] = &[
 
 /// Pages of the console that change something show that only from this role on.
 pub const STEERS: Role = Operator;
+/// The law's constants can be changed from this role on.
+pub const TUNES: Role = Admin;
 /// The page of operators and their keys is shown from this role on.
 pub const NAMES_OTHERS: Role = Admin;
 

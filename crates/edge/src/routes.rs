@@ -184,6 +184,7 @@ pub fn operators_paths() -> std::collections::BTreeMap<String, utoipa::openapi::
 fn controls() -> OpenApiRouter<Arc<Edge>> {
     OpenApiRouter::new()
         .routes(routes!(admin::admission::show, admin::admission::change))
+        .routes(routes!(admin::constants::show, admin::constants::change))
         .routes(routes!(admin::calibration::show))
         .routes(routes!(admin::lines::change_phase))
         .routes(routes!(admin::lines::change_message))

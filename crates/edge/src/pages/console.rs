@@ -5,6 +5,7 @@ use askama::Template;
 use super::assets::{self, Entry};
 use super::model::{EventHead, Moment, Phase};
 use crate::api::admin::admission::AdmissionForm;
+use crate::api::admin::constants::ConstantShown;
 
 /// `/console` for a visitor who has not signed in.
 #[derive(Debug, Clone, Template)]
@@ -65,6 +66,10 @@ pub struct ControlPage {
     pub phase: Phase,
     /// All of them, so that applying one keeps the others.
     pub settings: AdmissionForm,
+    /// Of the control law, as they are for this event.
+    pub constants: Vec<ConstantShown>,
+    /// Roles that may not change them see them.
+    pub can_tune: bool,
     /// The message the line sees now.
     pub message: Option<String>,
     /// Roles that may only look get no controls.

@@ -3,10 +3,11 @@
 
 use askama::Template;
 use time::macros::datetime;
-use usher_admission::control::{Mode, Policy};
+use usher_admission::control::{Constants, Mode, Policy};
 
 use super::*;
 use crate::api::admin::admission::AdmissionForm;
+use crate::api::admin::constants::ConstantShown;
 
 const NOW: time::OffsetDateTime = datetime!(2026-11-21 18:00:00 UTC);
 
@@ -292,6 +293,10 @@ pub(super) fn orders() -> OrdersPage {
 }
 
 pub(super) fn control(can_control: bool) -> ControlPage {
+    let constants = Constants {
+        brake_redis_ms: Some(80.0),
+        ..Constants::default()
+    };
     ControlPage {
         head: river(),
         phase: Phase::Open,
@@ -303,6 +308,8 @@ pub(super) fn control(can_control: bool) -> ControlPage {
             max_inside: Some(2_000),
             ..Policy::default()
         }),
+        constants: constants.in_force().map(ConstantShown::from).into(),
+        can_tune: can_control,
         message: Some("We opened a second entrance.".to_owned()),
         can_control,
         now: now(),

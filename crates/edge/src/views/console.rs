@@ -12,8 +12,10 @@ use usher_base::EventId;
 
 use super::event::shown;
 use super::{OnPage as _, PageResult, head, moment, see_other};
+use crate::api::admin::constants::ConstantShown;
 use crate::api::events::phase_of;
 use crate::cookies;
+use crate::desk::database_unavailable;
 use crate::error::ApiError;
 use crate::operators::CONSOLE_SECONDS;
 use crate::pages::{self, ConsoleEvent, ConsolePage, ControlPage, SignInPage};
@@ -95,10 +97,14 @@ pub async fn event(
         .await
         .map_err(ApiError::internal)
         .on_page(&headers)?;
+    let constants = desk.constants.get(event).await;
+    let constants = constants.map_err(database_unavailable).on_page(&headers)?;
     let page = ControlPage {
         head: head(&on_sale),
         phase: shown(view.phase()),
         settings: policy.into(),
+        constants: constants.in_force().map(ConstantShown::from).into(),
+        can_tune: operator.role >= roles::TUNES,
         message: view.board().state.message.clone(),
         can_control: operator.role >= roles::STEERS,
         now: moment(edge.clock.now()),

@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod calibration;
+pub mod constants;
 pub mod door;
 pub mod draw;
 pub mod events;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type AdmissionSettings, PHASES, type SaleStatus } from '../lib/api.ts';
 import { parseSaleStatus } from '../lib/parse.ts';
+import { constantsOf, constantsWords } from './constants.ts';
 import { History } from './history.ts';
 import { stepsFrom } from './phases.ts';
 import { settingsOf, settingsProblem, settingsWords } from './settings.ts';
@@ -29,6 +30,19 @@ describe('what automatic would do', () => {
     expect(told('auto', 'dry_run')).toBe(120);
     expect(told('manual', 'manual')).toBe(120);
     expect(told('auto', 'grow')).toBeNull();
+  });
+});
+
+describe('constants', () => {
+  it('are those whose field is filled', () => {
+    const data = form({ brake_p99: '1.5', brake_redis_ms: ' ', claims_share: '0.4' });
+    expect(constantsOf(data)).toEqual({ brake_p99: 1.5, claims_share: 0.4 });
+    expect(constantsOf(form({ brake_p99: '' }))).toEqual({});
+  });
+
+  it('are said back as the server has them', () => {
+    expect(constantsWords({ brake_p99: null })).toBe('All as usual.');
+    expect(constantsWords({ brake_p99: 1.5, lost_after_s: null })).toBe('1 set: brake_p99.');
   });
 });
 

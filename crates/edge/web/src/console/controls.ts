@@ -127,7 +127,8 @@ function showFieldsOf(form: HTMLFormElement): void {
   ref('auto-range').hidden = mode !== 'auto';
 }
 
-function report(name: string, answer: Answer<unknown>, words: () => string): void {
+/** Says what the server made of a change. */
+export function report(name: string, answer: Answer<unknown>, words: () => string): void {
   say(name, answer.ok ? words() : answer.message, answer.ok);
 }
 

@@ -7,6 +7,7 @@ import { type FrameOutcome, follow, type PollOutcome, streamUrl } from '../lib/f
 import { call } from '../lib/http.ts';
 import { parseObject, parseSaleStatus, reconnectFrame } from '../lib/parse.ts';
 import { accuracyWords, countWords } from '../lib/wording.ts';
+import { prepareConstants } from './constants.ts';
 import { Controls } from './controls.ts';
 import { Figures } from './figures.ts';
 import { phaseLabel } from './phases.ts';
@@ -21,6 +22,7 @@ const path = `/api/v1/admin/events/${encodeURIComponent(page.dataset.event ?? ''
 const settings = JSON.parse(ref('state').textContent ?? '{}') as AdmissionSettings;
 const controls = document.querySelector('.controls') ? new Controls(path, settings) : null;
 const figures = new Figures(path);
+prepareConstants(path);
 
 function show(status: SaleStatus): void {
   for (const element of document.querySelectorAll<HTMLElement>('[data-stat]')) {

@@ -151,6 +151,11 @@ export interface AdmissionSettings {
   dry_run?: boolean;
 }
 
+/** `GET | PUT /api/v1/admin/events/{id}/admission/constants`: what is set, by name. */
+export interface LawConstants {
+  set: Record<string, number | null>;
+}
+
 export type AdmissionMode = 'auto' | 'manual' | 'paused';
 
 /** `GET /api/v1/admin/events/{id}/status` and what its stream sends. */
