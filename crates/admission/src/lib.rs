@@ -12,7 +12,7 @@ mod constants;
 mod decisions;
 mod gate;
 mod keys;
-pub mod leader;
+mod leader;
 mod pg;
 mod policies;
 pub mod signals;

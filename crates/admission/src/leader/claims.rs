@@ -2,7 +2,7 @@
 //! claimed; at which age is seen on a sample of those called, looked up once a
 //! second, because reading everybody called would cost Redis more than it tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use usher_base::redis::CallError;
 use usher_base::{EventId, FanId, Lane, Timestamp};
@@ -54,9 +54,7 @@ impl ClaimAges {
         event: EventId,
         now: Timestamp,
     ) -> Result<(), CallError> {
-        let mut lanes: Vec<Lane> = self.followed.iter().map(|one| one.lane.clone()).collect();
-        lanes.dedup();
-        for lane in lanes {
+        for lane in self.lanes() {
             let (of_lane, others) = std::mem::take(&mut self.followed)
                 .into_iter()
                 .partition::<Vec<_>, _>(|one| one.lane == lane);
@@ -68,6 +66,11 @@ impl ClaimAges {
             }
         }
         Ok(())
+    }
+
+    /// Each once: a look asks once a lane, however the calls of lanes alternated.
+    fn lanes(&self) -> BTreeSet<Lane> {
+        self.followed.iter().map(|one| one.lane.clone()).collect()
     }
 
     fn was_seen(&mut self, one: Followed, place: &Place, now: Timestamp) {
@@ -122,6 +125,7 @@ fn in_proportion(count: u32, seen: &BTreeMap<u32, u64>) -> Vec<AgeCount> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use proptest::prelude::*;
     use usher_base::Number;
 
@@ -153,6 +157,18 @@ mod tests {
         }
         assert!((300..=MAX_FOLLOWED).contains(&ages.followed.len()));
         assert!(ages.followed.iter().all(|one| one.stands_for == 11));
+    }
+
+    #[test]
+    fn lanes_that_are_called_in_turns_are_asked_about_once() {
+        let mut ages = ClaimAges::default();
+        let lanes: [Lane; 2] = [Lane::main(), "presale".parse().unwrap()];
+        for index in 0..20 {
+            let lane = &lanes[index as usize % 2];
+            ages.called(lane, &[fan(index)], Timestamp::default(), 20);
+        }
+        assert_eq!(ages.followed.len(), 20);
+        assert_eq!(ages.lanes(), BTreeSet::from(lanes));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::cache::from_json;
 use crate::control::{AgeCount, NodeBoard, Signals};
 use crate::keys;
 
-/// Nodes that are heard; a node that is gone makes room.
+/// Nodes that are heard, and kept in Redis; a node that is gone makes room.
 const MAX_NODES: usize = 256;
 /// A node that says nothing new for so long is gone.
 const GONE_AFTER: Duration = Duration::from_secs(60);
@@ -53,16 +53,8 @@ impl Sources {
         read.arg(&key);
         let reports: HashMap<String, Vec<u8>> = redis.command(read).await?;
         let mut first_holds = BTreeMap::new();
-        let mut gone = Vec::new();
-        for (node, text) in reports.into_iter().take(MAX_NODES) {
-            let report: Option<Report> = from_json(&text);
-            let is_there = report.is_some_and(|said| self.hear(&node, said, now, &mut first_holds));
-            if !is_there {
-                gone.push(node);
-            }
-        }
+        let gone = self.hear_all(reports, now, &mut first_holds);
         if !gone.is_empty() {
-            self.nodes.retain(|node, _| !gone.contains(node));
             let mut forget = ::redis::cmd("HDEL");
             forget.arg(&key).arg(gone);
             redis.command::<i64>(forget).await?;
@@ -72,6 +64,29 @@ impl Sources {
             .map(|(age_s, count)| AgeCount { age_s, count })
             .collect();
         Ok(Incoming { first_holds })
+    }
+
+    /// Returns the nodes that are gone, or are more than may be.
+    fn hear_all(
+        &mut self,
+        reports: HashMap<String, Vec<u8>>,
+        now: Timestamp,
+        first_holds: &mut BTreeMap<u32, u32>,
+    ) -> Vec<String> {
+        let mut gone = Vec::new();
+        for (node, text) in reports {
+            let has_room = self.nodes.len() < MAX_NODES || self.nodes.contains_key(&node);
+            let report: Option<Report> = from_json(&text).filter(|_| has_room);
+            let is_there = report.is_some_and(|said| self.hear(&node, said, now, first_holds));
+            if !is_there {
+                self.nodes.remove(&node);
+                gone.push(node);
+            }
+        }
+        // Redis may have forgotten some, too.
+        self.nodes
+            .retain(|_, heard| now.since(heard.heard_at) <= GONE_AFTER);
+        gone
     }
 
     /// The backend's last second; `None` when nobody told of it.
@@ -172,6 +187,27 @@ mod tests {
         let mut holds = BTreeMap::new();
         assert!(sources.hear("a", report(at(0), 5.0), at(60), &mut holds));
         assert!(!sources.hear("a", report(at(0), 5.0), at(61), &mut holds));
+    }
+
+    #[test]
+    fn nodes_beyond_the_bound_are_taken_out_and_those_known_stay() {
+        let mut sources = Sources::default();
+        let mut holds = BTreeMap::new();
+        let said = |names: std::ops::Range<usize>| {
+            let text = crate::cache::to_json(&report(NOW, 5.0));
+            let named = names.map(|name| (name.to_string(), text.clone()));
+            named.collect::<HashMap<_, _>>()
+        };
+        let gone = sources.hear_all(said(0..MAX_NODES), NOW, &mut holds);
+        assert!(gone.is_empty());
+        let mut gone = sources.hear_all(said(0..MAX_NODES + 2), NOW, &mut holds);
+        gone.sort();
+        assert_eq!(gone, [MAX_NODES, MAX_NODES + 1].map(|n| n.to_string()));
+        assert_eq!(sources.nodes.len(), MAX_NODES);
+        sources.hear_all(HashMap::new(), at(60), &mut holds);
+        assert_eq!(sources.nodes.len(), MAX_NODES, "Redis may be back");
+        sources.hear_all(HashMap::new(), at(61), &mut holds);
+        assert!(sources.nodes.is_empty());
     }
 
     #[test]
