@@ -16,6 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENT_TIMEOUT: &str = "30s";
 /// A transaction may hold its locks idle no longer than this, whatever became of us.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "10s";
+/// A batch waits no longer for a row that somebody keeps; others are tens of
+/// milliseconds long, and whoever is sent away may ask again.
+const BATCH_LOCK_TIMEOUT: &str = "2s";
 /// A sale begins on empty tables. A plan that is kept from then reads them whole
 /// when they hold a hundred thousand orders, and nobody analyses within the first
 /// minute; so each execution is planned for the tables as they are.
@@ -71,7 +74,10 @@ pub async fn open_pool(url: &str, max_connections: u32) -> Result<PgPool, Postgr
 /// The same for the writer, who finds rows by their keys alone: for a batch of a
 /// hundred, a planner without statistics would rather read a young table whole.
 pub async fn open_writer_pool(url: &str, max_connections: u32) -> Result<PgPool, PostgresError> {
-    let options = options(url)?.options([("enable_seqscan", "off")]);
+    let options = options(url)?.options([
+        ("enable_seqscan", "off"),
+        ("lock_timeout", BATCH_LOCK_TIMEOUT),
+    ]);
     connect(options, max_connections).await
 }
 

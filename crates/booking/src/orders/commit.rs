@@ -148,6 +148,8 @@ impl Orders {
                 let order = order.id;
                 Ok(CommitOutcome::Refused { order, refusal })
             }
+            // The hold stays pinned, as when the queue is full.
+            Recorded::Locked => Err(CommitError::Busy),
             Recorded::Unknown => Ok(CommitOutcome::InProgress { order: order.id }),
         }
     }

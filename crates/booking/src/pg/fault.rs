@@ -14,6 +14,13 @@ pub fn breaks_a_rule(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
 }
 
+/// Whether somebody else kept a lock for too long: nothing has happened.
+pub fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    // lock_not_available: the connection's lock_timeout has passed.
+    code.is_some_and(|code| code == "55P03")
+}
+
 /// The constraint that was broken, if it was one.
 pub fn constraint(error: &sqlx::Error) -> Option<&str> {
     error.as_database_error()?.constraint()

@@ -4,7 +4,9 @@
 //! that what it writes is in every later rebuild of Redis, and takes every
 //! other lock in one order: tiers, fans, orders by hold, seats. Whatever breaks
 //! a rule rolls the batch back; the batch is halved until the single order at
-//! fault stands alone and is refused. The refusal is written down as a failed
+//! fault stands alone and is refused. What waited too long for a lock is tried
+//! order by order, so that only those are sent away whose rows somebody keeps;
+//! halving would wait as long again for each half. The refusal is written down as a failed
 //! order, so that a duplicate of the request, on whatever node, cannot get in
 //! after the hold was given back.
 
@@ -23,6 +25,9 @@ use crate::orders::{NewOrder, OrderState, Refusal};
 /// How long a batch is tried again while Postgres is away.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Locks that a batch waits for in vain; orders left then are sent away untried.
+const MAX_LOCK_WAITS: usize = 4;
+
 /// What became of an order that was to be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recorded {
@@ -33,6 +38,8 @@ pub enum Recorded {
         same_request: bool,
     },
     Refused(Refusal),
+    /// Somebody else keeps its rows locked, so it was not written: ask again.
+    Locked,
     /// Postgres was away for too long: it may or may not be there.
     Unknown,
 }
@@ -42,6 +49,7 @@ pub(super) enum Fault {
     Broken(Refusal),
     /// Somebody wrote one of the orders meanwhile: look again.
     AlreadyThere,
+    Locked,
     Sql(sqlx::Error),
 }
 
@@ -55,6 +63,7 @@ impl From<sqlx::Error> for Fault {
                 tracing::error!(%error, "an order breaks a rule of the database");
                 Self::Broken(Refusal::Invalid)
             }
+            _ if fault::is_locked(&error) => Self::Locked,
             _ => Self::Sql(error),
         }
     }
@@ -64,9 +73,15 @@ impl From<sqlx::Error> for Fault {
 pub async fn record(pool: &PgPool, orders: &[NewOrder]) -> Vec<Recorded> {
     let mut answers = vec![Recorded::Unknown; orders.len()];
     let mut patience = Patience::of(PATIENCE);
-    // Each part is halved or answered, or tried again as long as patience lasts.
+    let mut lock_waits = 0;
+    // Each part is divided or answered, or tried again as long as patience lasts.
     let mut parts: Vec<Vec<usize>> = vec![(0..orders.len()).collect()];
     while let Some(part) = parts.pop() {
+        if lock_waits >= MAX_LOCK_WAITS {
+            part.into_iter()
+                .for_each(|at| answers[at] = Recorded::Locked);
+            continue;
+        }
         let batch: Vec<&NewOrder> = part.iter().map(|at| &orders[*at]).collect();
         let refusal = match transact(pool, &batch).await {
             Ok(done) => {
@@ -79,6 +94,18 @@ pub async fn record(pool: &PgPool, orders: &[NewOrder]) -> Vec<Recorded> {
                 metrics::counter!("usher_writer_halved_total").increment(1);
                 let (front, back) = part.split_at(part.len() / 2);
                 parts.extend([back.to_vec(), front.to_vec()]);
+                continue;
+            }
+            Err(Fault::Locked) => {
+                lock_waits += 1;
+                tracing::warn!(
+                    orders = part.len(),
+                    "somebody keeps the rows of orders locked"
+                );
+                match part[..] {
+                    [alone] => answers[alone] = Recorded::Locked,
+                    _ => parts.extend(part.into_iter().map(|at| vec![at])),
+                }
                 continue;
             }
             Err(Fault::Broken(refusal)) => refuse(pool, batch[0], refusal).await,
@@ -134,7 +161,7 @@ async fn transact(pool: &PgPool, orders: &[&NewOrder]) -> Result<Vec<Recorded>, 
         .filter_map(|(order, judged)| match judged {
             Recorded::New => Some(Fresh::live(order)),
             Recorded::Refused(refusal) => Some(Fresh::refused(order, *refusal)),
-            Recorded::Known { .. } | Recorded::Unknown => None,
+            Recorded::Known { .. } | Recorded::Locked | Recorded::Unknown => None,
         })
         .collect();
     if !fresh.is_empty() {
