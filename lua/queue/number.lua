@@ -1,5 +1,5 @@
 #!lua
--- Gives drawn numbers to fans, at most 50 a call. Repeating a call changes nothing.
+-- Gives drawn numbers to fans, at most 25 a call. Repeating a call changes nothing.
 -- KEYS 1 {e}:meta  2 line  3 alive  4 spent  5 gather (of the lane)
 -- ARGV 1 state that the event must have: 'open', or 'rebuilding' to bring back numbers
 --        that were given before Redis was lost (the fans need not stand in gather then)

@@ -1,5 +1,5 @@
 #!lua
--- Brings back the frozen list of a draw whose numbers are not given yet, 250 fans a call.
+-- Brings back the frozen list of a draw whose numbers are not given yet, 125 fans a call.
 -- KEYS 1 {e}:meta  2 gather (of the lane)
 -- ARGV index, fan, index, fan, ...
 -- Returns {'restored'}.

@@ -40,6 +40,7 @@ mod watcher;
 
 pub use error::{Result, SandboxError};
 pub use postgres::{Postgres, PostgresOptions};
+pub use priority::held_up;
 pub use proxy::Proxy;
 pub use redis::{Redis, RedisOptions};
 

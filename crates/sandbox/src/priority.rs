@@ -21,14 +21,15 @@ impl Redis {
             .status();
         asked.is_ok_and(|status| status.success())
     }
+}
 
-    /// How long its main thread has been ready to run while something else did (Linux).
-    pub fn held_up(&self) -> io::Result<Duration> {
-        let told = fs::read_to_string(format!("/proc/{}/schedstat", self.pid()))?;
-        let waited = told.split_whitespace().nth(1);
-        let waited = waited.and_then(|nanos| nanos.parse().ok());
-        waited
-            .map(Duration::from_nanos)
-            .ok_or_else(|| io::Error::other("the kernel does not count it"))
-    }
+/// How long the main thread of a process has been ready to run while something else did
+/// (Linux).
+pub fn held_up(pid: u32) -> io::Result<Duration> {
+    let told = fs::read_to_string(format!("/proc/{pid}/schedstat"))?;
+    let waited = told.split_whitespace().nth(1);
+    let waited = waited.and_then(|nanos| nanos.parse().ok());
+    waited
+        .map(Duration::from_nanos)
+        .ok_or_else(|| io::Error::other("the kernel does not count it"))
 }

@@ -10,6 +10,7 @@ pub mod http;
 pub mod insiders;
 pub mod lottery;
 pub mod process;
+pub mod stalls;
 pub mod verifier;
 
 use std::path::Path;

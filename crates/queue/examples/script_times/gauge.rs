@@ -19,7 +19,7 @@ const SLOW_LOG_ENTRIES: usize = 4_096;
 const MAX_TOLD: usize = 10_000;
 /// Above what a command inside a script takes: the slow log tells of those too,
 /// and telling of each would itself be what is measured.
-const LOGGED_FROM: Duration = Duration::from_micros(200);
+const LOGGED_FROM: Duration = Duration::from_micros(500);
 
 const LONGEST: &str = "measured:longest";
 const TOTAL: &str = "measured:total";

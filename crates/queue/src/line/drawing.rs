@@ -9,10 +9,11 @@ use crate::reply::{Read, Reply, unexpected};
 use crate::scripts;
 
 /// Fans of the list that one call reads, or a rebuild brings back.
-const LIST_FANS_PER_CALL: usize = 250;
+const LIST_FANS_PER_CALL: usize = 125;
 /// Numbers that one call gives out: with a million fans in the list each costs some 6 us,
-/// most of it for taking the fan out of the list.
-pub(crate) const NUMBERS_PER_CALL: usize = 50;
+/// most of it for taking the fan out of the list, and up to five times that while the
+/// machine's memory is busy.
+pub(crate) const NUMBERS_PER_CALL: usize = 25;
 
 /// Whether numbers are given for the first time or brought back after a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::line::{Line, NUMBERS_PER_CALL, Numbering};
 use crate::phase::Phase;
 
 /// So many numbers are given between two notes of how far it has come.
-const NUMBERS_PER_NOTE: usize = 20 * NUMBERS_PER_CALL;
+const NUMBERS_PER_NOTE: usize = 40 * NUMBERS_PER_CALL;
 
 /// Where the draws of an event stand after a step.
 #[derive(Clone, Debug, PartialEq, Eq)]

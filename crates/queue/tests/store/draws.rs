@@ -195,3 +195,27 @@ async fn without_entropy_the_order_of_arrival_may_decide_and_says_so() {
     let record = house.store.draw_record(house.event, &house.lane).await;
     assert!(record.unwrap().is_none());
 }
+
+/// Also by an operator at the database, who sets one column alone.
+#[tokio::test]
+async fn what_was_announced_cannot_be_changed() {
+    let house = gathered().await;
+    house.phase(Phase::Drawing).await;
+    advance(&house, at(10)).await.unwrap();
+    give_entropy(&house).await;
+    for changed in [
+        "UPDATE draws SET rule = '{}'",
+        "UPDATE draws SET secret = root",
+        "UPDATE draws SET commitment = root",
+        "UPDATE draws SET root = commitment",
+        "UPDATE draws SET fans = substr(fans, 17)",
+        "UPDATE draws SET root_published_at = now()",
+        "UPDATE draws SET evidence = '{}'",
+        "UPDATE draws SET seed = commitment",
+        "INSERT INTO draws SELECT * FROM draws ON CONFLICT (event_id, lane) DO UPDATE SET fans = ''",
+    ] {
+        let refused = sqlx::query(changed).execute(&house.pool).await;
+        let told = refused.expect_err(changed).to_string();
+        assert!(told.contains("was announced"), "{changed}: {told}");
+    }
+}
