@@ -17,7 +17,7 @@ const Z_90: f64 = 1.2816;
 /// No forecast is better than this, whatever the past looked like.
 const LEAST_SPREAD: f64 = 0.05;
 /// Releases and the news of them come in ticks of a second.
-const TICK_S: f64 = 1.0;
+pub(super) const TICK_S: f64 = 1.0;
 /// Of the time that one person takes, the fan's own turn comes in the middle.
 const OWN_TURN: f64 = 0.5;
 /// The time that those present now would take is played in so many steps.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use usher_base::{Number, Timestamp};
 
 use super::fading::Fading;
-use super::forecast::{Ahead, Forecast, STRETCH_S};
+use super::forecast::{Ahead, Forecast, STRETCH_S, TICK_S};
 use super::knot::Basis;
 use super::outlook::Outlook;
 use super::pace::Pace;
@@ -65,7 +65,7 @@ pub struct LaneWaits {
     /// That of each full stretch, the newest last.
     stretches: VecDeque<f64>,
     open: Stretch,
-    /// At the last tick, and how many people were to be called in a second from then on.
+    /// The last tick, and how many people were to be called from then on.
     before: Option<(Timestamp, f64)>,
 }
 
@@ -117,12 +117,10 @@ impl LaneWaits {
         let released = std::mem::take(&mut self.called);
         self.people.observe(seen, now);
         let present = seen.board.waiting() - self.people.away_ahead(Number(u32::MAX));
-        if let Some((then, per_second)) = self.before {
-            let seconds = now.since(then).as_secs_f64();
-            let meant = per_second * seconds;
-            if meant > 0.0 {
-                self.carry_out(f64::from(released), meant, seconds);
-            }
+        if let Some((then, meant)) = self.before
+            && meant > 0.0
+        {
+            self.carry_out(f64::from(released), meant, now.since(then).as_secs_f64());
         }
         present
     }
@@ -162,7 +160,11 @@ impl LaneWaits {
         let Plan { pace, rate, reach } = plan;
         let is_new = self.before.is_none();
         let surplus = rate.surplus();
-        let meant = pace.people_in(1.0) * surplus.factor(0.0);
+        // Called from now on are those who became due since the last tick.
+        let due_s = self
+            .before
+            .map_or(TICK_S, |(then, _)| now.since(then).as_secs_f64());
+        let meant = pace.people_in(due_s) * surplus.factor(0.0);
         // Few let in because few are seen now, or little is left, is no slow rate.
         let could_be_called = f64::from(seen.board.alive().common_len(seen.here));
         let is_measured =
@@ -234,17 +236,19 @@ mod tests {
     /// Let in each second.
     const CALLED: u32 = 5;
 
-    /// All come at once, are seen after some seconds, and are let in from then on:
-    /// the wait that the last one is told at the end.
-    fn told_to_the_last(seen_after: u32, seconds: u32) -> f64 {
+    /// The leader looks in these seconds. All come at once, are seen from a second on, and
+    /// are let in from then on, each time as many as are due since the last look: the
+    /// wait that the last one is told at the end.
+    fn told_to_the_last(seen_from: u32, looks: &[u32]) -> f64 {
         let (mut lane, mut rate, mut scorer) =
             (LaneWaits::default(), Rate::default(), Scorer::default());
-        let mut front = 0;
+        let (mut front, mut last_look) = (0, None);
         let mut told = Outlook::default();
-        for second in 0..=seconds {
+        for &second in looks {
             let now = Timestamp::default().plus(Duration::from_secs(second.into()));
+            let due = CALLED * last_look.replace(second).map_or(1, |last| second - last);
             let board = Board::new((front + 1..=LAST).map(Number).collect());
-            let here = if second < seen_after {
+            let here = if second < seen_from {
                 Bitmap::default()
             } else {
                 board.alive().clone()
@@ -264,21 +268,34 @@ mod tests {
             };
             told = lane.tell(seen, plan, None, 1.0, now);
             if !here.is_empty() {
-                lane.called((front + 1..=front + CALLED).map(Number), now, &mut scorer);
-                front += CALLED;
+                lane.called((front + 1..=front + due).map(Number), now, &mut scorer);
+                front += due;
             }
         }
-        let end = Timestamp::default().plus(Duration::from_secs(seconds.into()));
+        let end = last_look.unwrap();
+        let end = Timestamp::default().plus(Duration::from_secs(end.into()));
         let wait = told.wait(Number(LAST), end).unwrap();
         wait.interval.likely.as_secs_f64()
     }
 
+    fn seconds(of: std::ops::RangeInclusive<u32>) -> Vec<u32> {
+        of.collect()
+    }
+
     #[test]
     fn that_nobody_could_be_let_in_before_being_seen_is_no_slow_rate() {
-        let at_once = told_to_the_last(0, 10);
+        let at_once = told_to_the_last(0, &seconds(0..=10));
         // Beforehand it is believed that one or two leave.
         assert!((48.0..50.0).contains(&at_once), "{at_once}");
-        let later = told_to_the_last(3, 13);
+        let later = told_to_the_last(3, &seconds(0..=13));
         assert!((later - at_once).abs() < 0.5, "{later} {at_once}");
+    }
+
+    #[test]
+    fn that_a_late_look_makes_up_for_itself_is_no_fast_rate() {
+        let late = told_to_the_last(5, &[seconds(0..=2), seconds(5..=13)].concat());
+        // Two seconds more of them are gone.
+        let in_time = told_to_the_last(5, &seconds(0..=13));
+        assert!((in_time - 2.0 - late).abs() < 0.5, "{late} {in_time}");
     }
 }
