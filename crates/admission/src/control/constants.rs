@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tuning::{Bounded, Tuning};
 
-/// What is set for an event; what is not, is as usual. Names, ranges and meaning: `Tuning` and `MEANINGS`.
+/// What is set for an event; what is not, is as usual. Ranges: `Tuning::bounded`; meaning: `Constants::in_force`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -41,7 +41,7 @@ const fn meaning(name: &'static str, what: &'static str, when: &'static str) -> 
 }
 
 /// In the order in which a sale meets them.
-pub const MEANINGS: [Meaning; 12] = [
+const MEANINGS: [Meaning; 12] = [
     meaning(
         "requests_per_inside_prior",
         "requests a second of one fan inside, before it is measured",

@@ -26,7 +26,7 @@ mod window;
 
 pub use brake::{Brake, BrakeCause};
 pub use cohorts::Cohorts;
-pub use constants::{Constants, ConstantsError, InForce, MEANINGS, Meaning};
+pub use constants::{Constants, ConstantsError, InForce, Meaning};
 pub use controller::Controller;
 pub use decision::{AutoRate, Clause, Decision, Snapshot};
 pub use delay::{Delay, StageTuning};

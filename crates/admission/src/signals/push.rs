@@ -13,7 +13,7 @@ pub const MAX_NODE_CHARS: usize = 64;
 const MAX_VALUE: f64 = 1e7;
 
 /// The body of `POST .../signals`: one node's last second. Push it once a second
-/// or more often; after 3 s of silence its signals count as lost.
+/// or more often; after 3 s of silence (`lost_after_s`) its signals count as lost.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PushedSignals {
