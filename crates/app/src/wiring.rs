@@ -24,9 +24,9 @@ use usher_booking::pg::webhooks::Endpoints;
 use usher_booking::pg::{WRITER_CONNECTIONS, Writer};
 use usher_booking::webhooks::{self, Patience, Targets, Webhooks};
 use usher_edge::{
-    AddressLimit, Captcha, CaptchaSettings, CodeTurns, CookieJar, Counted, Desk, Draws, Edge,
-    EdgeSettings, EventStores, Events, FanLimits, FirstKey, JoinPace, Live, LiveOptions, Load,
-    PuzzleUnderLoad, StreamSlots, TrustedProxies,
+    AddressLimit, Arrived, Captcha, CaptchaSettings, CodeTurns, CookieJar, Counted, Desk, Draws,
+    Edge, EdgeSettings, EventStores, Events, FanLimits, FirstKey, JoinPace, Live, LiveOptions,
+    Load, PuzzleUnderLoad, StreamSlots, TrustedProxies,
 };
 use usher_queue::pg::Store as LineStore;
 use usher_queue::{EdgeId, Line, Tokens};
@@ -310,6 +310,7 @@ async fn open_desk(
         code_turns: CodeTurns::of_connections(config.database_connections),
         draws: Draws::default(),
         orders: Orders::new(redis, pool.clone(), writer, provider, Arc::clone(clock)),
+        arrived: Arrived::default(),
         stripe_webhook_secret: config.stripe_webhook_secret.clone(),
         test_payments: config.payment_provider == PaymentProviderName::Test,
         load: Load::new(Arc::new(open_gate(config)?)),

@@ -8,8 +8,6 @@ use usher_base::{EventId, FanId};
 /// The browser's own id, sealed, from which its fan id in each event follows, so
 /// that a join whose reply was lost is repeated under the same name.
 pub const BROWSER: &str = "usher_browser";
-/// The operator's session at the console.
-pub const CONSOLE: &str = "usher_console";
 
 /// A browser keeps its id this long: longer than any line.
 pub const BROWSER_SECONDS: u32 = 30 * 24 * 3600;
@@ -68,6 +66,16 @@ impl CookieJar {
         HeaderValue::try_from(cookie).expect("tokens, ids and names are visible ASCII")
     }
 
+    /// The operator's session at the console. Over TLS under a name that browsers take only
+    /// from this very host: no other host of the domain can plant one.
+    pub const fn console(self) -> &'static str {
+        if self.secure {
+            "__Host-usher_console"
+        } else {
+            "usher_console"
+        }
+    }
+
     pub fn clear(self, name: &str) -> HeaderValue {
         self.set(name, "", 0)
     }
@@ -93,6 +101,17 @@ mod tests {
         assert_eq!(read(&headers, BROWSER), Some("x.y"));
         assert_eq!(read(&headers, "b"), Some("2"));
         assert_eq!(read(&headers, "browser"), None);
+    }
+
+    #[test]
+    fn a_console_cookie_over_tls_is_what_its_prefix_demands() {
+        let jar = CookieJar { secure: true };
+        let cookie = jar.set(jar.console(), "x", 60);
+        let cookie = cookie.to_str().unwrap();
+        assert!(cookie.starts_with("__Host-usher_console=x; Path=/;"));
+        assert!(cookie.ends_with("; Secure") && !cookie.contains("Domain"));
+        let plain = CookieJar { secure: false };
+        assert_eq!(plain.console(), "usher_console");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use usher_booking::pg::webhooks::Endpoints;
 use usher_booking::webhooks::Targets;
 use usher_queue::pg::Store as LineStore;
 
+use crate::arrivals::Arrived;
 use crate::code_turns::CodeTurns;
 use crate::draws::Draws;
 use crate::error::{ApiError, ApiResult};
@@ -32,6 +33,7 @@ pub struct Desk {
     pub code_turns: CodeTurns,
     pub draws: Draws,
     pub orders: Arc<Orders>,
+    pub arrived: Arrived,
     pub operators: Operators,
     pub webhooks: Endpoints,
     pub webhook_targets: Targets,

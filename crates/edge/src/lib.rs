@@ -9,6 +9,7 @@ mod address;
 mod allowances;
 mod answers;
 mod api;
+mod arrivals;
 mod body;
 mod captcha;
 mod code_turns;
@@ -42,6 +43,7 @@ mod waits;
 
 pub use address::TrustedProxies;
 pub use allowances::{FanLimits, SCRIPTS};
+pub use arrivals::Arrived;
 pub use captcha::{Captcha, CaptchaSettings, Provider as CaptchaProvider, Unanswered};
 pub use code_turns::CodeTurns;
 pub use cookies::CookieJar;

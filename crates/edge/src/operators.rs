@@ -144,7 +144,7 @@ impl Edge {
     }
 
     async fn credentials_of_session(&self, headers: &HeaderMap) -> ApiResult<Option<Credentials>> {
-        let cookie = cookies::read(headers, cookies::CONSOLE);
+        let cookie = cookies::read(headers, self.settings.jar.console());
         let session = cookie.and_then(|c| Session::open(&self.keys, c, self.clock.now()));
         let Some(session) = session else {
             return Ok(None);
@@ -198,12 +198,7 @@ fn operator_required() -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "operator_required", message)
 }
 
-/// What only an admin may see or do.
-pub fn admin_required(operator: &Operator) -> ApiError {
-    role_too_low(operator, Some(Role::Admin))
-}
-
-fn role_too_low(operator: &Operator, least: Option<Role>) -> ApiError {
+pub fn role_too_low(operator: &Operator, least: Option<Role>) -> ApiError {
     let wanted = least.unwrap_or(Role::Admin);
     let message = format!(
         "Your key has the role {}; this needs the role {wanted}. Ask an admin for such a key.",

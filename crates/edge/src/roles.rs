@@ -95,6 +95,8 @@ const LEAST: &[(&str, &str, Role)] = &[
     ("DELETE", "/api/v1/admin/operators/{id}", Admin),
 ];
 
+/// The desk and the door are open from this role on.
+pub const LOOKS_UP: Role = Staff;
 /// Pages of the console that change something show that only from this role on.
 pub const STEERS: Role = Operator;
 /// The law's constants can be changed from this role on.

@@ -153,6 +153,21 @@ fn console() -> Router<Arc<Edge>> {
         .route("/console/sign-out", post(views::console::sign_out))
         .route("/console/e/{event}", get(views::console::event))
         .route(
+            "/console/e/{event}/door",
+            get(views::door::show).post(views::door::scan),
+        )
+        .route(
+            "/console/e/{event}/invites",
+            get(views::invites::list).post(views::invites::make),
+        )
+        .route(
+            "/console/e/{event}/invites/{id}/take-back",
+            post(views::invites::take_back),
+        )
+        .route("/console/orders", get(views::desk::find))
+        .route("/console/orders/{number}", get(views::desk::show))
+        .route("/console/orders/{number}/cancel", post(views::desk::cancel))
+        .route(
             "/console/operators",
             get(views::operators::list).post(views::operators::add),
         )

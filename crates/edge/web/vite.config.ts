@@ -6,7 +6,19 @@ import { gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
-const PAGES = ['site', 'event', 'check', 'queue', 'seats', 'checkout', 'order', 'console', 'away'];
+const PAGES = [
+  'site',
+  'event',
+  'check',
+  'queue',
+  'seats',
+  'checkout',
+  'order',
+  'console',
+  'door',
+  'invites',
+  'away',
+];
 
 /** Below this size a packed copy saves no packet. */
 const SMALLEST_WORTH_PACKING_BYTES = 1_000;

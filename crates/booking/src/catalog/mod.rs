@@ -9,7 +9,7 @@ mod patch;
 pub mod pg;
 mod published;
 mod store;
-mod words;
+pub(crate) mod words;
 
 pub use draft::{Draft, DraftError, EventDraft, TierDraft, VenueDraft};
 pub use model::{Event, Rules, Tier, Title, Venue};

@@ -1,5 +1,5 @@
 //! The words of a search: whole ones, of which the last may be unfinished. The
-//! same rule for Postgres's full text, where operators search all events, and
+//! same rule for Postgres's full text, where operators search events and orders, and
 //! for an edge's memory, where fans search what is announced. Pure.
 
 /// More words narrow nothing.
@@ -11,7 +11,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// `jazz ber` -> `jazz & ber:*`. `None` without any word.
-pub(super) fn as_tsquery(wanted: &str) -> Option<String> {
+pub(crate) fn as_tsquery(wanted: &str) -> Option<String> {
     let words: Vec<_> = words(wanted).take(MAX_WORDS).collect();
     (!words.is_empty()).then(|| format!("{}:*", words.join(" & ")))
 }

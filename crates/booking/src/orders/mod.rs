@@ -1,6 +1,6 @@
 //! Orders: what they are made of and how they live (`model`, `state`,
 //! `number`), how one comes about (`commit`, `drive`, `tell`), how it is given
-//! back (`cancel`), what operators and doors ask (`office`), and how whatever was left unfinished is finished
+//! back (`cancel`), what operators and doors ask (`office`, `wanted`), and how whatever was left unfinished is finished
 //! (`reconcile`).
 
 mod cancel;
@@ -14,6 +14,7 @@ mod receipt;
 mod reconcile;
 mod state;
 mod tell;
+mod wanted;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub(crate) use number::{base32, readable_letters};
 pub use receipt::{OrderClaims, Receipt, TicketView, order_token, verify_order_token};
 pub use reconcile::{MAX_ORDERS_A_ROUND, Round};
 pub use state::{OrderChange, OrderState, UnknownState};
+pub use wanted::{Bill, Wanted};
 
 /// Everything that the life of an order needs. One a node, shared.
 pub struct Orders {

@@ -1,18 +1,20 @@
 //! What operators, doors and payment providers ask of the recorded orders: thin
 //! calls, so that who serves them over HTTP knows no SQL.
 
+use std::collections::HashMap;
+
 use sqlx::Error;
 use usher_base::signing::SigningKeys;
-use usher_base::{EventId, Timestamp};
+use usher_base::{EventId, OrderId, Timestamp};
 
-use super::{Order, Orders};
+use super::{Bill, Order, Orders};
 use crate::holds::TrailEntry;
 use crate::payments::Notice;
 use crate::pg::audit::{self, Entry, Logged};
 use crate::pg::notices::{self, Taken};
 use crate::pg::read::{self, Search};
 use crate::pg::store::{self, StoredEvent};
-use crate::pg::tickets::{self, TicketRow};
+use crate::pg::tickets::{self, Arrivals, TicketRow};
 use crate::pg::views::{self, SalesMinute};
 use crate::tickets::{CheckIn, Door, OfflineScan, Scan, TicketNumber};
 use usher_base::redis::CallError;
@@ -21,6 +23,11 @@ impl Orders {
     /// One page of the orders looked for, oldest first.
     pub async fn search(&self, wanted: &Search) -> Result<Vec<Order>, Error> {
         read::search(&self.pool, wanted).await
+    }
+
+    /// To whom these orders were billed, for those who look orders up.
+    pub async fn bills(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, Bill>, Error> {
+        read::bills(&self.pool, orders).await
     }
 
     /// What of an event was sold in each minute since.
@@ -99,6 +106,11 @@ impl Orders {
         limit: u32,
     ) -> Result<Vec<TicketRow>, Error> {
         tickets::door_list(&self.pool, event, after, limit).await
+    }
+
+    /// How many of an event's tickets were used, of how many that are good.
+    pub async fn arrivals(&self, event: EventId) -> Result<Arrivals, Error> {
+        tickets::arrivals(&self.pool, event).await
     }
 
     /// Takes a provider's webhook once; the reconciler looks at its order next.

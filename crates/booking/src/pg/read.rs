@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::columns;
 use crate::holds::PinnedOrder;
 use crate::inventory::{SeatIndex, TierIndex};
-use crate::orders::{Item, Order, OrderNumber, OrderState, Payment, Place};
+use crate::orders::{Bill, Item, Order, OrderNumber, OrderState, Payment, Place, Wanted};
 use crate::payments::Money;
 
 /// Orders on one page of a list.
@@ -54,9 +54,7 @@ pub struct Search {
     pub event: Option<EventId>,
     pub state: Option<OrderState>,
     pub fan: Option<FanId>,
-    pub number: Option<OrderNumber>,
-    /// Part of the name or address in the billing details.
-    pub text: Option<String>,
+    pub wanted: Option<Wanted>,
     /// The last order of the page before: `created_at` and id.
     pub after: Option<(Timestamp, OrderId)>,
     pub limit: u32,
@@ -65,22 +63,52 @@ pub struct Search {
 /// One page, oldest first, so that an export can walk through all of them.
 pub async fn search(pool: &PgPool, wanted: &Search) -> Result<Vec<Order>, sqlx::Error> {
     let (after_at, after_id) = wanted.after.unzip();
+    let typed = wanted.wanted.as_ref();
     let rows = sqlx::query(select_orders!(
         "WHERE ($1::uuid IS NULL OR o.event_id = $1) AND ($2::text IS NULL OR o.state = $2)
-            AND ($3::bytea IS NULL OR o.fan_id = $3) AND ($4::text IS NULL OR o.number = $4)
-            AND ($5::text IS NULL OR strpos(lower(o.billing::text), lower($5)) > 0)
-            AND ($6::timestamptz IS NULL OR (date_trunc('milliseconds', o.created_at), o.id) > ($6, $7))
-         ORDER BY date_trunc('milliseconds', o.created_at), o.id LIMIT $8"
+            AND ($3::bytea IS NULL OR o.fan_id = $3)
+            AND (NOT $4::boolean OR o.number = $5::text
+                OR o.id = (SELECT order_id FROM tickets WHERE number = $6::text)
+                OR words_of_bill(o.billing) @@ to_tsquery('simple', $7::text)
+                OR words_of_bill(o.billing) @@ $8::text::tsquery)
+            AND ($9::timestamptz IS NULL OR (date_trunc('milliseconds', o.created_at), o.id) > ($9, $10))
+         ORDER BY date_trunc('milliseconds', o.created_at), o.id LIMIT $11"
     ))
     .bind(wanted.event.map(EventId::uuid))
     .bind(wanted.state.map(OrderState::as_str))
     .bind(wanted.fan.map(|fan| fan.bytes().to_vec()))
-    .bind(wanted.number.as_ref().map(OrderNumber::as_str))
-    .bind(wanted.text.as_deref())
+    .bind(typed.is_some())
+    .bind(typed.and_then(|typed| Some(typed.order.as_ref()?.as_str())))
+    .bind(typed.and_then(|typed| Some(typed.ticket.as_ref()?.as_str())))
+    .bind(typed.map(|typed| typed.words.as_str()))
+    .bind(typed.and_then(|typed| typed.address.as_deref()))
     .bind(after_at.map(Timestamp::to_datetime))
     .bind(after_id.map(OrderId::uuid))
     .bind(i64::from(wanted.limit.min(MAX_PAGE)));
     whole(pool, rows.fetch_all(pool).await?).await
+}
+
+/// To whom these orders were billed. Apart from the orders, so that names and addresses
+/// are read only where they are shown.
+pub async fn bills(
+    pool: &PgPool,
+    orders: &[OrderId],
+) -> Result<HashMap<OrderId, Bill>, sqlx::Error> {
+    let ids: Vec<Uuid> = orders.iter().map(|order| order.uuid()).collect();
+    let rows: Vec<(Uuid, Option<String>, Option<String>)> = sqlx::query_as(
+        "SELECT id, billing->>'name', billing->>'email' FROM orders WHERE id = ANY ($1)",
+    )
+    .bind(ids)
+    .fetch_all(pool)
+    .await?;
+    let bill = |(id, name, email): (Uuid, Option<String>, Option<String>)| {
+        let bill = Bill {
+            name: name.unwrap_or_default(),
+            email: email.unwrap_or_default(),
+        };
+        (OrderId::from_uuid(id), bill)
+    };
+    Ok(rows.into_iter().map(bill).collect())
 }
 
 /// Orders that nobody has finished, each leased to the caller for `lease`

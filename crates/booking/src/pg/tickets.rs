@@ -96,6 +96,29 @@ pub async fn door_list(
     rows.into_iter().map(read).collect()
 }
 
+/// Who has come, of those who may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Arrivals {
+    pub used: u64,
+    /// Tickets that are good, used ones included.
+    pub sold: u64,
+}
+
+/// Reads all of an event's tickets: callers remember it for a while.
+pub async fn arrivals(pool: &PgPool, event: EventId) -> Result<Arrivals, sqlx::Error> {
+    let (used, sold): (i64, i64) = sqlx::query_as(
+        "SELECT count(*) FILTER (WHERE state = 'used'), count(*) FROM tickets
+         WHERE event_id = $1 AND state <> 'cancelled'",
+    )
+    .bind(event.uuid())
+    .fetch_one(pool)
+    .await?;
+    Ok(Arrivals {
+        used: u64::try_from(used).unwrap_or(0),
+        sold: u64::try_from(sold).unwrap_or(0),
+    })
+}
+
 /// active -> used, for one caller only; its label for that one.
 pub async fn use_once(
     pool: &PgPool,

@@ -3,7 +3,7 @@
 use usher_base::signing::{SigningKeys, generate_jwk_set};
 use usher_base::{Clock, EventId, SystemClock, Timestamp};
 use usher_booking::orders::{order_token, verify_order_token};
-use usher_booking::pg::tickets::door_list;
+use usher_booking::pg::tickets::{arrivals, door_list};
 use usher_booking::tickets::{CheckIn, Door, OfflineScan, Scan, TicketClaim, TicketNumber, svg};
 
 use crate::shop::{OwnShop, Shop, confirmed, fan};
@@ -104,6 +104,35 @@ async fn every_other_code_says_what_is_wrong_with_it() {
         .unwrap();
     let scan = ticket.scan(&ticket.code, "a").await;
     assert!(matches!(scan, Scan::Cancelled { .. }), "{scan:?}");
+}
+
+#[tokio::test]
+async fn a_number_that_is_typed_is_as_good_as_its_code_and_is_counted() {
+    let ticket = Ticket::sell().await;
+    let (pool, event) = (&ticket.shop.pool, ticket.shop.event);
+    let counted = async || {
+        let arrivals = arrivals(pool, event).await.unwrap();
+        (arrivals.used, arrivals.sold)
+    };
+    assert_eq!(counted().await, (0, 1));
+    let typed = ticket.number.as_str().to_lowercase();
+    let spaced = format!(" {} {} ", &typed[..8], &typed[8..]);
+    let scan = ticket.scan(&spaced, "a").await;
+    assert!(matches!(scan, Scan::Valid { .. }), "{scan:?}");
+    let scan = ticket.scan(&ticket.code, "b").await;
+    assert!(matches!(scan, Scan::AlreadyUsed { .. }), "{scan:?}");
+    assert_eq!(counted().await, (1, 1));
+    let unknown = "0".repeat(ticket.number.as_str().len());
+    assert_eq!(ticket.scan(&unknown, "a").await, Scan::Forged);
+    let elsewhere = CheckIn {
+        event: EventId::new(Timestamp::from_millis(1)),
+        ..ticket.check_in()
+    };
+    let scan = elsewhere
+        .scan(ticket.number.as_str(), &door("a"), SystemClock.now())
+        .await
+        .unwrap();
+    assert_eq!(scan, Scan::WrongEvent { event_id: event });
 }
 
 #[tokio::test]

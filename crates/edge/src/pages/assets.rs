@@ -51,12 +51,14 @@ pub(super) enum Entry {
     Checkout,
     Order,
     Console,
+    Door,
+    Invites,
     Away,
 }
 
 impl Entry {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Site,
         Self::Event,
         Self::Check,
@@ -65,6 +67,8 @@ impl Entry {
         Self::Checkout,
         Self::Order,
         Self::Console,
+        Self::Door,
+        Self::Invites,
         Self::Away,
     ];
 
@@ -78,6 +82,8 @@ impl Entry {
             Self::Checkout => "src/checkout/main.ts",
             Self::Order => "src/order/main.ts",
             Self::Console => "src/console/main.ts",
+            Self::Door => "src/door/main.ts",
+            Self::Invites => "src/invites/main.ts",
             Self::Away => "src/away/main.ts",
         }
     }

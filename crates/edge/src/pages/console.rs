@@ -1,11 +1,13 @@
 //! `/console`: operators sign in, choose an event and steer it.
 
 use askama::Template;
+use usher_booking::operators::Role;
 
 use super::assets::{self, Entry};
 use super::model::{EventHead, Moment, Phase};
 use crate::api::admin::admission::AdmissionForm;
 use crate::api::admin::constants::ConstantShown;
+use crate::roles;
 
 /// `/console` for a visitor who has not signed in.
 #[derive(Debug, Clone, Template)]
@@ -29,6 +31,8 @@ pub struct ConsolePage {
     pub events: Vec<ConsoleEvent>,
     /// Admins alone see who else has a key.
     pub is_admin: bool,
+    /// From staff on.
+    pub looks_up: bool,
 }
 
 /// Somebody whose key is good.
@@ -58,11 +62,38 @@ pub struct OperatorsPage {
     pub problem: Option<String>,
 }
 
+/// An event's pages in the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tab {
+    Sale,
+    Door,
+    Invites,
+}
+
+/// Which of them is shown, and which others this operator may open.
+#[derive(Debug, Clone, Copy)]
+pub struct Tabs {
+    pub here: Tab,
+    pub looks_up: bool,
+    pub steers: bool,
+}
+
+impl Tabs {
+    pub fn of(role: Role, here: Tab) -> Self {
+        Self {
+            here,
+            looks_up: role >= roles::LOOKS_UP,
+            steers: role >= roles::STEERS,
+        }
+    }
+}
+
 /// `/console/e/{id}`: live numbers and the controls of one event.
 #[derive(Debug, Clone, Template)]
 #[template(path = "console_event.html")]
 pub struct ControlPage {
     pub head: EventHead,
+    pub tabs: Tabs,
     pub phase: Phase,
     /// All of them, so that applying one keeps the others.
     pub settings: AdmissionForm,

@@ -9,8 +9,11 @@
 mod assets;
 mod checkout;
 mod console;
+mod desk;
+mod door;
 mod event;
 mod events;
+mod invites;
 mod model;
 mod moving;
 mod notice;
@@ -23,10 +26,17 @@ mod wording;
 pub use assets::{ASSET_ROUTE, serve_asset};
 pub use checkout::{CheckoutPage, PaymentMethod};
 pub use console::{
-    ConsoleEvent, ConsolePage, ControlPage, KeyHolder, MadeKey, OperatorsPage, SignInPage,
+    ConsoleEvent, ConsolePage, ControlPage, KeyHolder, MadeKey, OperatorsPage, SignInPage, Tab,
+    Tabs,
 };
+pub use desk::{
+    DeskOrderPage, DeskPayment, DeskPlace, DeskTicket, FindPage, Found, FoundLine, HistoryLine,
+    UsedAt,
+};
+pub use door::{Arrivals, DoorPage, Verdict};
 pub use event::{CaptchaWidget, CheckPage, DrawPublication, EventPage};
 pub use events::{EventCard, EventSearch, EventsPage};
+pub use invites::{GivenCode, InvitesPage, MadeCodes};
 pub use model::{
     Availability, EventHead, LineItem, LineOrder, Moment, Money, Phase, PriceRange, WaitInterval,
 };
@@ -37,6 +47,8 @@ pub use queue::{Place, QueuePage, SlipReason, Standing};
 pub use respond::{CONTENT_SECURITY_POLICY, respond, respond_with};
 pub use seats::SeatsPage;
 
+#[cfg(test)]
+mod desk_samples;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

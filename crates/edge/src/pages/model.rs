@@ -34,6 +34,11 @@ impl Moment {
     pub fn tag(&self) -> TimeTag {
         TimeTag(*self)
     }
+
+    /// The same with the time of day only.
+    pub fn clock_tag(&self) -> ClockTag {
+        ClockTag(*self)
+    }
 }
 
 /// See [`Moment::tag`].
@@ -49,6 +54,22 @@ impl fmt::Display for TimeTag {
 
 /// A formatted date holds no markup.
 impl askama::filters::HtmlSafe for TimeTag {}
+
+/// See [`Moment::clock_tag`].
+#[derive(Debug, Clone, Copy)]
+pub struct ClockTag(Moment);
+
+impl fmt::Display for ClockTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape = format_description!("[hour]:[minute] UTC");
+        let words = self.0.0.format(shape).unwrap_or_default();
+        let machine = self.0.rfc3339();
+        write!(f, r#"<time datetime="{machine}" data-clock>{words}</time>"#)
+    }
+}
+
+/// A formatted time holds no markup.
+impl askama::filters::HtmlSafe for ClockTag {}
 
 /// Whole seconds are all that a page shows.
 impl From<OffsetDateTime> for Moment {

@@ -40,6 +40,15 @@ impl OrderStatus {
         }
     }
 
+    /// The phase whose colour says the same.
+    pub const fn tone(self) -> &'static str {
+        match self {
+            Self::Pending => "paused",
+            Self::Confirmed => "open",
+            Self::Failed | Self::Cancelled | Self::Refunded => "closed",
+        }
+    }
+
     const fn headline(self) -> &'static str {
         match self {
             Self::Pending => "We are checking your payment",

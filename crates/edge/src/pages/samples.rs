@@ -14,7 +14,7 @@ const NOW: time::OffsetDateTime = datetime!(2026-11-21 18:00:00 UTC);
 /// Text that a visitor or an operator could send, which must never become markup.
 pub(super) const HOSTILE: &str = r#"</script><img src=x onerror="alert(1)">'&"#;
 
-fn now() -> Moment {
+pub(super) fn now() -> Moment {
     NOW.into()
 }
 
@@ -36,11 +36,11 @@ fn head(title: &str) -> EventHead {
     }
 }
 
-fn river() -> EventHead {
+pub(super) fn river() -> EventHead {
     head("The River Ensemble: Night Music")
 }
 
-fn dollars(amount: i64) -> Money {
+pub(super) fn dollars(amount: i64) -> Money {
     Money {
         amount,
         currency: "USD".to_owned(),
@@ -299,6 +299,7 @@ pub(super) fn control(can_control: bool) -> ControlPage {
     };
     ControlPage {
         head: river(),
+        tabs: desk_samples::tabs(Tab::Sale),
         phase: Phase::Open,
         settings: AdmissionForm::from(Policy {
             mode: Mode::Auto,
@@ -343,7 +344,7 @@ fn error() -> ErrorPage {
     }
 }
 
-fn render(page: &impl Template) -> String {
+pub(super) fn render(page: &impl Template) -> String {
     page.render().expect("a sample page renders")
 }
 
@@ -387,9 +388,11 @@ pub(super) fn all() -> Vec<(&'static str, String)> {
         render(&ConsolePage {
             events: vec![chosen],
             is_admin: true,
+            looks_up: true,
         }),
     ));
     pages.push(("console-operators", render(&operators())));
+    pages.extend(desk_samples::all());
     let away = AwayPage {
         retry_after_seconds: 7,
         request_id: "01JD3M9W6Z4X".to_owned(),

@@ -44,6 +44,15 @@ fn hostile_text_stays_text_on_every_kind_of_page() {
     };
     let mut operators = samples::operators();
     operators.operators[0].name = HOSTILE.to_owned();
+    let mut found = desk_samples::find();
+    found.q = HOSTILE.to_owned();
+    let mut desk_order = desk_samples::desk_order();
+    desk_order.name = HOSTILE.to_owned();
+    let door = desk_samples::door(Verdict::OtherEvent {
+        title: Some(HOSTILE.to_owned()),
+    });
+    let mut invites = desk_samples::invites();
+    invites.head.title = HOSTILE.to_owned();
 
     for html in [
         queue.render().unwrap(),
@@ -55,6 +64,10 @@ fn hostile_text_stays_text_on_every_kind_of_page() {
         control.render().unwrap(),
         sign_in.render().unwrap(),
         operators.render().unwrap(),
+        found.render().unwrap(),
+        desk_order.render().unwrap(),
+        door.render().unwrap(),
+        invites.render().unwrap(),
     ] {
         assert!(html.contains("onerror="), "the text itself is shown");
         assert!(!html.contains("<img src=x"), "it became an element: {html}");

@@ -14,11 +14,10 @@ use super::event::shown;
 use super::{OnPage as _, PageResult, head, moment, see_other};
 use crate::api::admin::constants::ConstantShown;
 use crate::api::events::phase_of;
-use crate::cookies;
 use crate::desk::database_unavailable;
 use crate::error::ApiError;
 use crate::operators::CONSOLE_SECONDS;
-use crate::pages::{self, ConsoleEvent, ConsolePage, ControlPage, SignInPage};
+use crate::pages::{self, ConsoleEvent, ConsolePage, ControlPage, SignInPage, Tab, Tabs};
 use crate::roles;
 use crate::state::Edge;
 
@@ -35,6 +34,7 @@ pub async fn home(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> PageResu
     let page = ConsolePage {
         events: events.collect(),
         is_admin: operator.role >= roles::NAMES_OTHERS,
+        looks_up: operator.role >= roles::LOOKS_UP,
     };
     Ok(pages::respond(StatusCode::OK, &page))
 }
@@ -67,15 +67,14 @@ pub async fn sign_in(
         return Ok(sign_in_page(Some("This is not an operator's API key.")));
     };
     tracing::info!(operator = operator.name, "signed in at the console");
-    let cookie = edge
-        .settings
-        .jar
-        .set(cookies::CONSOLE, &session, CONSOLE_SECONDS);
+    let jar = edge.settings.jar;
+    let cookie = jar.set(jar.console(), &session, CONSOLE_SECONDS);
     Ok(([(SET_COOKIE, cookie)], see_other("/console")).into_response())
 }
 
 pub async fn sign_out(State(edge): State<Arc<Edge>>) -> Response {
-    let cookie = edge.settings.jar.clear(cookies::CONSOLE);
+    let jar = edge.settings.jar;
+    let cookie = jar.clear(jar.console());
     ([(SET_COOKIE, cookie)], see_other("/console")).into_response()
 }
 
@@ -101,6 +100,7 @@ pub async fn event(
     let constants = constants.map_err(database_unavailable).on_page(&headers)?;
     let page = ControlPage {
         head: head(&on_sale),
+        tabs: Tabs::of(operator.role, Tab::Sale),
         phase: shown(view.phase()),
         settings: policy.into(),
         constants: constants.in_force().map(ConstantShown::from).into(),

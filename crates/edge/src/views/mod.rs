@@ -2,7 +2,10 @@
 //! API handlers also answer from, and turn refusals into pages.
 
 pub mod console;
+pub mod desk;
+pub mod door;
 pub mod event;
+pub mod invites;
 pub mod moving;
 pub mod operators;
 pub mod orders;
@@ -13,9 +16,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use usher_base::Timestamp;
 use usher_booking::catalog::OnSale;
+use usher_booking::operators::Role;
 
 use crate::error::ApiError;
+use crate::operators::{Operator, role_too_low};
 use crate::pages::{self, AwayPage, ErrorPage, EventHead, Moment};
+use crate::state::Edge;
 
 const NEEDS_SCRIPT: &str = "To keep machines out, your browser has to do a little work before you join. \
      Allow scripts on this page, or use another browser, and try again.";
@@ -123,6 +129,20 @@ fn for_people(error: &ApiError) -> &str {
         (_, "order_token_required") => NOT_THIS_BROWSER,
         (StatusCode::UNAUTHORIZED, code) if code.starts_with("token_") => NOT_GENUINE,
         _ => error.message(),
+    }
+}
+
+/// Who has signed in, if the role suffices; none for a visitor who has not signed in.
+async fn allowed(
+    edge: &Edge,
+    headers: &HeaderMap,
+    least: Role,
+) -> Result<Option<Operator>, PageError> {
+    match edge.operator(headers).await.on_page(headers)? {
+        Some(operator) if operator.role < least => Err(role_too_low(&operator, Some(least)))
+            .on_page(headers)
+            .map_err(|refused| refused.back_to("/console", "Back to the events")),
+        known => Ok(known),
     }
 }
 

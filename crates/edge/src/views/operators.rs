@@ -12,10 +12,9 @@ use usher_booking::operators::Role;
 use usher_booking::pg::operators::Listed;
 use uuid::Uuid;
 
-use super::{OnPage as _, PageResult, moment, see_other};
+use super::{OnPage as _, PageResult, allowed, moment, see_other};
 use crate::api::admin::operators::{make_key, revoke_key};
 use crate::desk::database_unavailable;
-use crate::operators::{Operator, admin_required};
 use crate::pages::{self, KeyHolder, MadeKey, OperatorsPage};
 use crate::roles;
 use crate::state::Edge;
@@ -29,7 +28,7 @@ pub struct KeyForm {
 }
 
 pub async fn list(State(edge): State<Arc<Edge>>, headers: HeaderMap) -> PageResult {
-    match admin(&edge, &headers).await? {
+    match allowed(&edge, &headers, roles::NAMES_OTHERS).await? {
         Some(_) => page(&edge, &headers, StatusCode::OK, None, None).await,
         None => Ok(see_other("/console")),
     }
@@ -40,7 +39,7 @@ pub async fn add(
     headers: HeaderMap,
     Form(form): Form<KeyForm>,
 ) -> PageResult {
-    let Some(admin) = admin(&edge, &headers).await? else {
+    let Some(admin) = allowed(&edge, &headers, roles::NAMES_OTHERS).await? else {
         return Ok(see_other("/console"));
     };
     match make_key(&edge, &admin, &form.name, form.role).await {
@@ -64,7 +63,7 @@ pub async fn revoke(
     Path(id): Path<Uuid>,
     headers: HeaderMap,
 ) -> PageResult {
-    let Some(admin) = admin(&edge, &headers).await? else {
+    let Some(admin) = allowed(&edge, &headers, roles::NAMES_OTHERS).await? else {
         return Ok(see_other("/console"));
     };
     revoke_key(&edge, &admin, id)
@@ -72,16 +71,6 @@ pub async fn revoke(
         .on_page(&headers)
         .map_err(|refused| refused.back_to(HOME, "Back to the keys"))?;
     Ok(see_other(HOME))
-}
-
-/// None for a visitor who has not signed in; refused to other roles.
-async fn admin(edge: &Edge, headers: &HeaderMap) -> Result<Option<Operator>, super::PageError> {
-    match edge.operator(headers).await.on_page(headers)? {
-        Some(operator) if operator.role < roles::NAMES_OTHERS => Err(admin_required(&operator))
-            .on_page(headers)
-            .map_err(|refused| refused.back_to("/console", "Back to the events")),
-        known => Ok(known),
-    }
 }
 
 async fn page(

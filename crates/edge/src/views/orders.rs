@@ -125,14 +125,14 @@ async fn by_organiser(edge: &Edge, order: &Order) -> Result<bool, crate::error::
     Ok(by.is_some_and(|by| by != actor(order)))
 }
 
-fn total(order: &Order) -> Money {
+pub(super) fn total(order: &Order) -> Money {
     Money {
         amount: order.money.amount,
         currency: order.money.currency.clone(),
     }
 }
 
-fn status(order: &Order) -> OrderStatus {
+pub(super) fn status(order: &Order) -> OrderStatus {
     use usher_booking::orders::OrderState as State;
     match order.state {
         State::Pending => OrderStatus::Pending,

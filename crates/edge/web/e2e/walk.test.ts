@@ -8,6 +8,8 @@ import { expectAccessible, PATIENCE_MS, visitor } from './visitor.ts';
 
 let demo: Demo;
 let browser: Browser;
+/** A ticket that the first walk buys, for the walk to the door. */
+let ticket: string;
 
 beforeAll(async () => {
   demo = await Demo.start();
@@ -57,6 +59,7 @@ test('a fan joins, waits, is let in, chooses two seats, pays, and has tickets', 
   const drawn = await codes.first().evaluate((image: HTMLImageElement) => image.naturalWidth);
   expect(drawn).toBeGreaterThan(0);
   await expectAccessible(page, 'order');
+  ticket = await page.locator('.ticket code').first().innerText();
   await page.getByText('I need no more tickets').click();
   await page.getByRole('button', { name: 'Let the next person in' }).click();
   await page.getByText('Your place inside goes to the next person').waitFor();
@@ -156,6 +159,39 @@ test('a place moves to another device, and the old one lets go', async () => {
   expect(await fresh.page.locator('[data-ref="number"]').innerText()).toBe(number);
   await old.page.getByRole('heading', { name: 'You are not in this line' }).waitFor();
   expect([...old.problems, ...fresh.problems]).toEqual([]);
+}, 120_000);
+
+test('staff find the order of a ticket and let it in once', async () => {
+  const { page, problems } = await visitor(browser);
+  await page.goto(demo.ready.console_url);
+  await page.getByLabel('API key').fill(demo.ready.api_key);
+  await page.getByRole('button', { name: /sign in/i }).click();
+  await page.getByRole('link', { name: 'Find an order' }).click();
+  await page.getByLabel(/name or e-mail/).fill('ada@exam');
+  await page.getByRole('button', { name: 'Find' }).click();
+  await page.getByText('Ada Fan').first().waitFor();
+  await page.getByText(ticket).waitFor();
+  await expectAccessible(page, 'desk-order');
+  await page.goto(`${demo.ready.console_url}/e/${demo.eventId}/invites`);
+  await expectAccessible(page, 'invites');
+
+  await page.getByRole('link', { name: 'Check-in' }).click();
+  const answer = page.getByRole('alert');
+  // As a scanner types: into whatever has the focus, and then Enter.
+  const scan = async (code: string, said: string | RegExp) => {
+    await page.keyboard.type(code);
+    await page.keyboard.press('Enter');
+    await answer.getByText(said).waitFor();
+  };
+  await scan(ticket, 'Admitted');
+  await page.getByText(/1 of \d+ checked in/).waitFor();
+  await expectAccessible(page, 'door-admitted');
+  await scan(ticket, /Already used at \d\d:\d\d/);
+  await expectAccessible(page, 'door-used');
+  await scan('GIBBERISH', 'Unknown ticket');
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await expectAccessible(page, 'door-unknown');
+  expect(problems).toEqual([]);
 }, 120_000);
 
 test('an operator signs in, pauses, sets a rate and writes to the line', async () => {

@@ -26,7 +26,7 @@ const MAX_NAME_CHARS: usize = 64;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScanForm {
-    /// What the QR says
+    /// What the QR says, or the ticket's number as printed beside it
     code: String,
     gate: String,
     /// Who scans; the operator's key if not said
@@ -90,15 +90,19 @@ pub async fn scan(
         staff: form.staff.unwrap_or(operator.name),
         gate: form.gate,
     };
-    check_names(&door)?;
-    let at = (&*edge.keys, event);
-    let scanning = edge
-        .desk()?
-        .orders
-        .scan(at, &form.code, &door, edge.clock.now());
-    let scan = scanning.await.map_err(database_unavailable)?;
+    check_in(&edge, event, &form.code, &door).await.map(Json)
+}
+
+pub async fn check_in(edge: &Edge, event: EventId, code: &str, door: &Door) -> ApiResult<Scan> {
+    check_names(door)?;
+    let (orders, now) = (&edge.desk()?.orders, edge.clock.now());
+    let scan = orders.scan((&*edge.keys, event), code, door, now).await;
+    let scan = scan.map_err(database_unavailable)?;
     metrics::counter!("usher_scans_total", "result" => word(&scan)).increment(1);
-    Ok(Json(scan))
+    if matches!(scan, Scan::Valid { .. }) {
+        edge.desk()?.arrived.one_more(event).await;
+    }
+    Ok(scan)
 }
 
 fn check_names(door: &Door) -> ApiResult<()> {

@@ -34,15 +34,15 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 pub struct InviteForm {
     /// Which the codes open
     #[schema(value_type = String)]
-    lane: Lane,
+    pub lane: Lane,
     /// Fans who may use each code
-    uses: u32,
+    pub uses: u32,
     /// Codes to make; one unless given
-    count: Option<u32>,
+    pub count: Option<u32>,
     /// A word of your own, of 6 to 64 characters, instead of made ones
-    code: Option<String>,
+    pub code: Option<String>,
     #[schema(value_type = Option<String>)]
-    expires_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -68,12 +68,22 @@ pub async fn make(
     Path(event): Path<EventId>,
     JsonBody(form): JsonBody<InviteForm>,
 ) -> ApiResult<(StatusCode, Json<InvitesMade>)> {
+    let codes = make_codes(&edge, &operator, event, &form).await?;
+    Ok((StatusCode::CREATED, Json(InvitesMade { codes })))
+}
+
+pub async fn make_codes(
+    edge: &Edge,
+    operator: &Operator,
+    event: EventId,
+    form: &InviteForm,
+) -> ApiResult<Vec<String>> {
     let lines = &edge.desk()?.lines;
     let row = lines.line(event).await.map_err(refusal)?;
     if !row.lane_names().contains(&form.lane) {
         return Err(ApiError::not_found("lane"));
     }
-    let codes = codes_of(&form, edge.clock.now())?;
+    let codes = codes_of(form, edge.clock.now())?;
     let invites = NewInvites {
         codes: &codes,
         lane: &form.lane,
@@ -82,9 +92,9 @@ pub async fn make(
     };
     lines.put_invites(event, &invites).await.map_err(refusal)?;
     let details = json!({ "lane": form.lane, "codes": codes.len(), "uses": form.uses });
-    edge.note(&operator, "invites_made", event.to_string(), details)
+    edge.note(operator, "invites_made", event.to_string(), details)
         .await;
-    Ok((StatusCode::CREATED, Json(InvitesMade { codes })))
+    Ok(codes)
 }
 
 fn codes_of(form: &InviteForm, now: Timestamp) -> ApiResult<Vec<String>> {
@@ -129,14 +139,14 @@ fn made_code(rng: &mut impl rand::Rng) -> String {
 #[derive(Serialize, ToSchema)]
 pub struct InviteAnswer {
     /// Names the code without telling it
-    id: String,
+    pub id: String,
     #[schema(value_type = String)]
-    lane: Lane,
-    uses_left: u32,
+    pub lane: Lane,
+    pub uses_left: u32,
     /// Fans who used it
-    used: u64,
+    pub used: u64,
     #[schema(value_type = Option<String>)]
-    expires_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
 }
 
 impl From<Invite> for InviteAnswer {
@@ -151,20 +161,20 @@ impl From<Invite> for InviteAnswer {
     }
 }
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct InviteQuery {
     /// `next` of the page before
-    after: Option<String>,
+    pub after: Option<String>,
     limit: Option<u32>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct InvitePage {
     /// By id
-    data: Vec<InviteAnswer>,
+    pub data: Vec<InviteAnswer>,
     /// Where the next page begins; none after the last
-    next: Option<String>,
+    pub next: Option<String>,
 }
 
 #[utoipa::path(
@@ -182,6 +192,14 @@ pub async fn list(
     Path(event): Path<EventId>,
     Query(query): Query<InviteQuery>,
 ) -> ApiResult<Json<InvitePage>> {
+    page_of_codes(&edge, event, query).await.map(Json)
+}
+
+pub async fn page_of_codes(
+    edge: &Edge,
+    event: EventId,
+    query: InviteQuery,
+) -> ApiResult<InvitePage> {
     let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     let after = query.after.as_deref().map(|id| {
         invite_id(id).ok_or_else(|| ApiError::invalid("after must be the `next` of a page."))
@@ -193,7 +211,7 @@ pub async fn list(
     let data: Vec<InviteAnswer> = found.map(Into::into).collect();
     let is_full = data.len() >= limit as usize;
     let next = data.last().filter(|_| is_full).map(|last| last.id.clone());
-    Ok(Json(InvitePage { data, next }))
+    Ok(InvitePage { data, next })
 }
 
 /// As the list names a code.
@@ -218,15 +236,25 @@ pub async fn take_back(
     operator: Operator,
     Path((event, id)): Path<(EventId, String)>,
 ) -> ApiResult<StatusCode> {
-    let code = invite_id(&id).ok_or_else(|| ApiError::not_found("code"))?;
+    take_code_back(&edge, &operator, event, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn take_code_back(
+    edge: &Edge,
+    operator: &Operator,
+    event: EventId,
+    id: &str,
+) -> ApiResult<()> {
+    let code = invite_id(id).ok_or_else(|| ApiError::not_found("code"))?;
     let taken = edge.desk()?.lines.take_invite_back(event, &code).await;
     if !taken.map_err(refusal)? {
         return Err(ApiError::not_found("code"));
     }
     let details = json!({ "id": id });
-    edge.note(&operator, "invite_taken_back", event.to_string(), details)
+    edge.note(operator, "invite_taken_back", event.to_string(), details)
         .await;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde::{Deserialize, Serialize};
 use usher_base::{EventId, FanId, OrderId, Timestamp};
-use usher_booking::orders::{Order, OrderState, Orders};
+use usher_booking::orders::{Order, OrderNumber, OrderState, Orders, Receipt, Wanted};
 use usher_booking::pg::read::{MAX_PAGE, Search};
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,7 +28,7 @@ const MAX_QUERY_CHARS: usize = 120;
 const CSV_HEAD: &str = "order_number,event_id,status,reason,amount,currency,tickets,\
                         provider,payment_status,reference,fan_id,created_at,decided_at\r\n";
 
-#[derive(Deserialize, IntoParams)]
+#[derive(Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SearchQuery {
     #[param(value_type = Option<String>)]
@@ -38,10 +38,11 @@ pub struct SearchQuery {
     state: Option<OrderState>,
     #[param(value_type = Option<String>)]
     fan: Option<FanId>,
-    /// An order number, or part of the name or address on the bill
-    q: Option<String>,
+    /// An order's or a ticket's number, words of the name on the bill, the last of which may
+    /// be unfinished, or the beginning of its address
+    pub q: Option<String>,
     /// `next` of the page before
-    after: Option<String>,
+    pub after: Option<String>,
     limit: Option<u32>,
 }
 
@@ -105,7 +106,9 @@ impl SearchQuery {
         {
             return Err(ApiError::invalid("q must have at most 120 characters."));
         }
-        let number = q.as_deref().and_then(|q| q.trim().parse().ok());
+        let wanted = q.as_deref().map(|q| {
+            Wanted::read(q).ok_or_else(|| ApiError::invalid("q must have a letter or a digit."))
+        });
         let after = self.after.as_deref().map(|text| {
             cursor(text).ok_or_else(|| ApiError::invalid("after must be the `next` of a page."))
         });
@@ -113,8 +116,7 @@ impl SearchQuery {
             event: self.event,
             state: self.state,
             fan: self.fan,
-            text: q.filter(|_| number.is_none()),
-            number,
+            wanted: wanted.transpose()?,
             after: after.transpose()?,
             limit,
         })
@@ -148,15 +150,24 @@ pub async fn search(
     _operator: Operator,
     Query(query): Query<SearchQuery>,
 ) -> ApiResult<Json<FoundOrders>> {
+    let (found, next) = find_orders(&edge, query).await?;
+    Ok(Json(FoundOrders {
+        next,
+        data: found.into_iter().map(FoundOrder::from).collect(),
+    }))
+}
+
+/// One page of what is looked for, and where the next one begins.
+pub async fn find_orders(
+    edge: &Edge,
+    query: SearchQuery,
+) -> ApiResult<(Vec<Order>, Option<String>)> {
     let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     let wanted = query.search(limit)?;
     let found = edge.desk()?.orders.search(&wanted).await;
     let found = found.map_err(database_unavailable)?;
-    let next = after(&found, limit);
-    Ok(Json(FoundOrders {
-        next: next.map(|(at, order)| format!("{}-{order}", at.millis())),
-        data: found.into_iter().map(FoundOrder::from).collect(),
-    }))
+    let next = after(&found, limit).map(|(at, order)| format!("{}-{order}", at.millis()));
+    Ok((found, next))
 }
 
 /// Whatever the event allows its fans; the audit log has who did it.
@@ -175,9 +186,17 @@ pub async fn cancel(
     operator: Operator,
     Path(number): Path<String>,
 ) -> ApiResult<Json<OrderAnswer>> {
-    let number = order_number(&number)?;
-    let cancelled = edge.desk()?.orders.cancel(&number, &operator.name).await;
-    Ok(Json(of_receipt(&cancelled.map_err(cancel_refusal)?)))
+    let cancelled = cancel_order(&edge, &operator, &order_number(&number)?).await?;
+    Ok(Json(of_receipt(&cancelled)))
+}
+
+pub async fn cancel_order(
+    edge: &Edge,
+    operator: &Operator,
+    number: &OrderNumber,
+) -> ApiResult<Receipt> {
+    let cancelled = edge.desk()?.orders.cancel(number, &operator.name).await;
+    cancelled.map_err(cancel_refusal)
 }
 
 /// All that the search finds, read and sent page by page.
@@ -195,10 +214,11 @@ pub async fn export(
     operator: Operator,
     Query(query): Query<SearchQuery>,
 ) -> ApiResult<Response> {
+    let typed = query.q.clone();
     let wanted = query.search(MAX_PAGE)?;
     let orders = Arc::clone(&edge.desk()?.orders);
     let subject = wanted.event.map(|event| event.to_string());
-    let details = serde_json::json!({ "q": wanted.text, "fan": wanted.fan });
+    let details = serde_json::json!({ "q": typed, "fan": wanted.fan });
     edge.note(
         &operator,
         "orders_exported",

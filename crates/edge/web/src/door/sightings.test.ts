@@ -1,0 +1,17 @@
+// One code held before the camera is one scan.
+import { expect, test } from 'vitest';
+import { GONE_MS, Sightings } from './sightings.ts';
+
+test('a code that stays in view is checked once, however long', () => {
+  const sightings = new Sightings();
+  const seen = [0, 200, 2_000, 4_000, 6_500].map((atMs) => sightings.isNew('a', atMs));
+  expect(seen).toEqual([true, false, false, false, false]);
+});
+
+test('another code, and the same one after a while, are checked', () => {
+  const sightings = new Sightings();
+  expect(sightings.isNew('a', 0)).toBe(true);
+  expect(sightings.isNew('b', 200)).toBe(true);
+  expect(sightings.isNew('a', 400)).toBe(true);
+  expect(sightings.isNew('a', 400 + GONE_MS)).toBe(true);
+});
