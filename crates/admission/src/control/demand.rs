@@ -6,9 +6,13 @@ use super::ewma::Ewma;
 use super::signals::share;
 use super::tuning::Tuning;
 
-/// People that the assumed lambda counts as: in a filling room everybody has just made a first request, and lambda
-/// looks high.
+/// People that the assumed lambda counts as before anybody was seen: in a filling room everybody has just made a first
+/// request, and lambda looks high.
 const PRIOR_PEOPLE: f64 = 50.0;
+/// Sessions seen that halve their weight: a crowd that asks for little would else never be believed.
+const PRIOR_FADES_OVER: f64 = 50.0;
+/// Share of the people inside who ask for something new, at least, however many are refused.
+const ASKING_MIN: f64 = 0.3;
 /// Sessions that the assumed R counts as.
 const PRIOR_SESSIONS: f64 = 20.0;
 /// Time constant of R in seconds: several sessions long.
@@ -28,24 +32,21 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Takes one tick with signals: first attempts/s, people inside. While the backend rejects, fans are held up in
-    /// retries and make fewer first attempts than they would; lambda may then rise but not fall.
+    /// Takes one tick with signals: first attempts/s and rejects/s, people inside. Who was refused waits to try again
+    /// and asks for nothing new meanwhile; counted as a quiet person, the crowd would seem to ask for less, and more
+    /// would be let in into the overload.
     pub fn observe(
         &mut self,
         requests: f64,
+        rejects: f64,
         inside: f64,
-        rejecting: bool,
         dt_s: f64,
         tuning: &Tuning,
     ) {
-        let floor = if rejecting {
-            self.per_inside(tuning) * inside
-        } else {
-            0.0
-        };
-        self.requests
-            .push(requests.max(floor), dt_s, tuning.demand_ewma_s);
-        self.inside.push(inside, dt_s, tuning.demand_ewma_s);
+        let held_up = rejects * tuning.retry_after_ms / 1_000.0;
+        let asking = (inside - held_up).max(ASKING_MIN * inside);
+        self.requests.push(requests, dt_s, tuning.demand_ewma_s);
+        self.inside.push(asking, dt_s, tuning.demand_ewma_s);
     }
 
     /// Takes the session ends of a tick.
@@ -64,8 +65,9 @@ impl Demand {
 
     /// Requests/s of one person inside (lambda), never 0.
     pub fn per_inside(&self, tuning: &Tuning) -> f64 {
-        let prior = PRIOR_PEOPLE * tuning.requests_per_inside_prior;
-        let lambda = (self.requests.get() + prior) / (self.inside.get() + PRIOR_PEOPLE);
+        let people = PRIOR_PEOPLE * PRIOR_FADES_OVER / (PRIOR_FADES_OVER + self.sessions_sum);
+        let prior = people * tuning.requests_per_inside_prior;
+        let lambda = (self.requests.get() + prior) / (self.inside.get() + people);
         lambda.max(1e-6)
     }
 
@@ -90,5 +92,41 @@ impl Demand {
         self.ends
             .get()
             .max(self.requests.get() / self.per_session(tuning))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lambda after ten minutes of these seconds, in a room that begins one session a second.
+    fn lambda(requests: f64, rejects: f64, inside: f64) -> f64 {
+        let tuning = Tuning::default();
+        let mut demand = Demand::default();
+        for _ in 0..600 {
+            demand.observe(requests, rejects, inside, 1.0, &tuning);
+            demand.count_sessions(requests, 1.0, 1.0);
+        }
+        demand.per_inside(&tuning)
+    }
+
+    #[test]
+    fn who_waits_to_try_again_is_not_taken_for_quiet() {
+        // 100 refused a second wait 2 s each: 200 of the 1,000 ask for nothing new.
+        let calm = lambda(100.0, 0.0, 1_000.0);
+        let refused = lambda(80.0, 100.0, 1_000.0);
+        assert!((refused / calm - 1.0).abs() < 0.01, "{calm} {refused}");
+    }
+
+    #[test]
+    fn a_storm_of_retries_leaves_some_who_ask() {
+        let lambda = lambda(10.0, 10_000.0, 1_000.0);
+        assert!(lambda < 10.0 / (ASKING_MIN * 1_000.0) * 1.1, "{lambda}");
+    }
+
+    #[test]
+    fn a_crowd_that_asks_for_little_is_believed_once_it_was_seen() {
+        let lambda = lambda(1.0, 0.0, 100.0);
+        assert!((lambda - 0.01).abs() < 0.005, "{lambda}");
     }
 }

@@ -49,6 +49,8 @@ pub struct Tuning {
     // Ease and grow.
     /// X* is multiplied by this each second while refusals go on.
     pub ease_factor: f64,
+    /// ... but never below this share of the known saturation: less than that is for a cut to say.
+    pub ease_floor: f64,
     /// Share rejected over 5 s (and over 30 s) above which X* eases.
     pub ease_reject_share: f64,
     /// Share rejected over 30 s below which X* may grow.
@@ -139,7 +141,7 @@ pub struct Tuning {
     pub hold_share_of_limit: f64,
     /// Share of the limit open to browsing.
     pub browse_share_of_limit: f64,
-    /// Mean Retry-After in ms; each is jittered by half of it either way.
+    /// Mean Retry-After in ms; each is jittered by half of it either way. So long a refused fan asks for nothing new.
     pub retry_after_ms: f64,
 }
 
@@ -217,6 +219,7 @@ impl Default for Tuning {
             deeper_after_s: 20.0,
             outage_error_share: 0.5,
             ease_factor: 0.995,
+            ease_floor: 0.88,
             ease_reject_share: 0.01,
             grow_reject_share: 0.001,
             binding_share: 0.8,
@@ -355,7 +358,7 @@ impl Tuning {
         ]
     }
 
-    fn shares(&self) -> [Constant; 18] {
+    fn shares(&self) -> [Constant; 19] {
         [
             ("bad_refused_share", self.bad_refused_share),
             ("cut_to", self.cut_to),
@@ -363,6 +366,7 @@ impl Tuning {
             ("deeper_fall", self.deeper_fall),
             ("outage_error_share", self.outage_error_share),
             ("ease_factor", self.ease_factor),
+            ("ease_floor", self.ease_floor),
             ("ease_reject_share", self.ease_reject_share),
             ("grow_reject_share", self.grow_reject_share),
             ("binding_share", self.binding_share),

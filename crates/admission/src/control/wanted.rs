@@ -165,13 +165,16 @@ impl WantedRate {
     }
 
     /// Rejects that go on although no more people are inside than wanted say that X* is a little too high. While
-    /// more are inside, they are the old crowd's, and the new X* is not to blame.
+    /// more are inside, they are the old crowd's, and the new X* is not to blame. Well below the known saturation it
+    /// is not to blame either: single bad seconds would take it down step by step, and high latency keeps it there.
     fn ease(&mut self, present: &Present<'_>, tuning: &Tuning) -> Clause {
         let lasting = present.window.reject_share(30) > tuning.ease_reject_share;
-        if !(lasting && present.inside_as_wanted) {
+        let floor = tuning.ease_floor * self.saturation.unwrap_or(0.0);
+        if !(lasting && present.inside_as_wanted && self.wanted > floor) {
             return Clause::HoldRefusals;
         }
-        self.wanted = (self.wanted * tuning.ease_factor.powf(present.dt_s)).max(WANTED_MIN);
+        let eased = self.wanted * tuning.ease_factor.powf(present.dt_s);
+        self.wanted = eased.max(floor).max(WANTED_MIN);
         Clause::Ease
     }
 
@@ -209,5 +212,39 @@ impl WantedRate {
         let grown = (self.wanted * (1.0 + speed).powf(present.dt_s)).min(ceiling);
         self.wanted = self.wanted.max(grown);
         Clause::Grow
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Signals;
+
+    #[test]
+    fn single_bad_seconds_ease_no_further_than_the_floor() {
+        let tuning = Tuning::default();
+        let mut wanted = WantedRate::new(&tuning);
+        wanted.saturation = Some(100.0);
+        let mut window = Window::default();
+        for second in 0..600 {
+            // Two seconds in five refuse a little: too few for a cut.
+            let rejects = if second % 5 < 2 { 5.0 } else { 0.0 };
+            let signals = Signals {
+                completed: 95.0,
+                rejects,
+                p99_ms: Some(590.0),
+                ..Signals::default()
+            };
+            window.push(&signals, 600.0, &tuning);
+            let present = Present {
+                now_ms: second * 1_000,
+                dt_s: 1.0,
+                window: &window,
+                inside_as_wanted: true,
+                target_p99_ms: 600.0,
+            };
+            wanted.update(present, &tuning);
+        }
+        assert_eq!(wanted.get(), tuning.ease_floor * 100.0);
     }
 }

@@ -14,6 +14,9 @@ const SETTLED_REFUSED: f64 = 0.03;
 /// ... and at least this share of the capacity used.
 const SETTLED_USE: f64 = 0.75;
 
+/// Share refused in the two minutes after a flood sets in: about what a cold start from 80 % refuses at its worst.
+const FLOOD_REFUSED: f64 = 0.08;
+
 /// One figure against its bound.
 #[derive(Debug, Clone)]
 pub struct Measure {
@@ -161,7 +164,7 @@ pub(super) fn judge(
             let wanted = rows.iter().map(|r| r.wanted_inside).fold(0.0, f64::max);
             vec![
                 Measure::at_most("N* / what is borne", wanted / plant.perfect_inside(), 1.6),
-                Measure::at_most("refused", refused(&after[..120]), 0.06),
+                Measure::at_most("refused", refused(&after[..120]), FLOOD_REFUSED),
                 Measure::at_most("s to 75 %", reached(after, 0.75), 150.0),
             ]
         }
