@@ -24,15 +24,17 @@ const SEATS: u32 = 60_000;
 const WORKERS: u32 = 20;
 /// The shortest there is, for fans who do not say that they are done.
 const SESSION: Duration = Duration::from_secs(30);
-/// Of a processor, for the booking node, and the requests/s that it does with that, as
-/// seen when it had all the load it could take; for the picture.
-const USUAL_SHARE: f64 = 0.04;
-const BOOKING_PER_S: f64 = 150.0;
+/// Of a processor, for the booking node.
+const USUAL_SHARE: f64 = 0.08;
 /// Full, halved, full again: seconds from the beginning. Nothing is calibrated, so the
 /// law has to find the capacity first.
 const HALVED_AT: u32 = 270;
 const GIVEN_BACK_AT: u32 = 390;
 const END_AT: u32 = 510;
+/// How much a booking node can do with its share is asked at the end, by letting in more
+/// than it bears for so long. The goodput told is a mean over ten seconds.
+const OVERLOAD_S: u32 = 40;
+const OVERLOAD_PER_MINUTE: u32 = 9_000;
 /// As many streams as one edge has local ports for.
 const FANS: u32 = 27_000;
 /// The law's default target, for the picture.
@@ -71,7 +73,7 @@ pub async fn run(arguments: CapacityArguments) -> anyhow::Result<()> {
     stack.set_policy(event, &json!({ "mode": "auto" })).await?;
     let folder = tempfile::tempdir()?;
     let mut fans = come(&stack, event, &behind.address, folder.path())?;
-    let rows = watch(&stack, event, &mut behind, &mut fans).await;
+    let rows = play(&stack, event, &mut behind, &mut fans).await;
     let log = std::fs::read_to_string(folder.path().join(LOG)).unwrap_or_default();
     let rows = rows.with_context(|| log.lines().last().unwrap_or_default().to_owned())?;
     // They have served their purpose; how each of them fared is not asked here.
@@ -89,8 +91,6 @@ pub async fn run(arguments: CapacityArguments) -> anyhow::Result<()> {
 /// What is behind the waiting room.
 struct Behind {
     address: String,
-    /// Requests/s that it can do when nothing is taken from it.
-    whole: f64,
     /// Of a processor, when nothing is taken from it.
     whole_share: f64,
     /// What is left of its capacity, from 0 to 1.
@@ -109,7 +109,7 @@ impl Behind {
         stack: &Stack,
         event: EventId,
     ) -> anyhow::Result<Self> {
-        let (what, address, whole) = match arguments.backend {
+        let (what, address) = match arguments.backend {
             Backend::Workers => {
                 let shop = [
                     "serve-workers".to_owned(),
@@ -119,20 +119,17 @@ impl Behind {
                 ];
                 let mut shop = Helper::start(&shop)?;
                 let address = shop.line().await?;
-                let whole = f64::from(WORKERS) / SERVICE.as_secs_f64();
-                (What::Workers(shop), address, whole)
+                (What::Workers(shop), address)
             }
             Backend::Booking => {
                 let node = Throttled::new(stack.process("booking").await?);
                 node.give(arguments.share);
                 let address = node.process.address.clone();
-                let whole = BOOKING_PER_S * arguments.share / USUAL_SHARE;
-                (What::Booking(node), address, whole)
+                (What::Booking(node), address)
             }
         };
         Ok(Self {
             address,
-            whole,
             whole_share: arguments.share,
             left: 1.0,
             what,
@@ -155,6 +152,39 @@ impl Behind {
     }
 }
 
+/// The whole run, each second with the capacity that there was.
+async fn play(
+    stack: &Stack,
+    event: EventId,
+    behind: &mut Behind,
+    fans: &mut Child,
+) -> anyhow::Result<Vec<Row>> {
+    let mut rows = watch(stack, event, behind, fans).await?;
+    let whole = match behind.what {
+        What::Workers(_) => f64::from(WORKERS) / SERVICE.as_secs_f64(),
+        What::Booking(_) => most(stack, event).await?,
+    };
+    for row in &mut rows {
+        row.capacity *= whole;
+    }
+    Ok(rows)
+}
+
+/// The requests/s that it does when more is asked than it can do.
+async fn most(stack: &Stack, event: EventId) -> anyhow::Result<f64> {
+    let crowd = json!({ "mode": "manual", "rate_per_minute": OVERLOAD_PER_MINUTE });
+    stack.set_policy(event, &crowd).await?;
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    let mut most = 0.0_f64;
+    for _ in 0..OVERLOAD_S {
+        tick.tick().await;
+        let status = stack.status(event).await?;
+        most = most.max(row(&status["decision"]["state"]).goodput);
+    }
+    eprintln!("    asked for too much, it did {most:.0}/s");
+    Ok(most)
+}
+
 /// What the rehearsal says, for when it gives up.
 const LOG: &str = "rehearse.log";
 
@@ -169,7 +199,7 @@ fn come(stack: &Stack, event: EventId, backend: &str, out: &Path) -> anyhow::Res
         .arg(format!("--target=http://{}", stack.address()))
         .arg(format!("--booking=http://{backend}"))
         .arg(format!("--fans={FANS}"))
-        .arg(format!("--max-seconds={}", END_AT + 30))
+        .arg(format!("--max-seconds={}", END_AT + OVERLOAD_S + 30))
         .arg("--out")
         .arg(out)
         .stdin(Stdio::null())
@@ -178,7 +208,7 @@ fn come(stack: &Stack, event: EventId, backend: &str, out: &Path) -> anyhow::Res
     Ok(command.spawn()?)
 }
 
-/// One row a second, while capacity is taken and given back.
+/// One row a second, while capacity is taken and given back; the capacity as a share.
 async fn watch(
     stack: &Stack,
     event: EventId,
@@ -199,7 +229,7 @@ async fn watch(
         let status = stack.status(event).await?;
         let released = status["released_total"].as_u64().unwrap_or_default();
         let mut row = row(&status["decision"]["state"]);
-        row.capacity = behind.whole * behind.left;
+        row.capacity = behind.left;
         row.released = u32::try_from(released.saturating_sub(released_before))?;
         released_before = released;
         if second % 15 == 0 {

@@ -13,7 +13,7 @@ use crate::processes::UsherProcess;
 
 /// One go and one stop. A hold waits for several answers of Redis one after another, and
 /// for each of them it may have to wait a turn.
-const TURN: Duration = Duration::from_millis(20);
+const TURN: Duration = Duration::from_millis(5);
 const PARTS_PER_MILLION: f64 = 1e6;
 
 pub struct Throttled {

@@ -197,11 +197,9 @@ impl Controller {
     fn observe_signals(&mut self, dt_s: f64, signals: &Signals, room: &Room, target_p99_ms: f64) {
         self.window.push(signals, target_p99_ms, &self.tuning);
         let inside = room.inside as f64;
-        let (requests, rejects) = (signals.requests, signals.rejects);
-        self.demand
-            .observe(requests, rejects, inside, dt_s, &self.tuning);
+        self.demand.observe(signals, inside, dt_s, &self.tuning);
         let begun: f64 = room.claims.iter().map(|c| f64::from(c.count)).sum();
-        self.demand.count_sessions(requests, begun, dt_s);
+        self.demand.count_sessions(signals.requests, begun, dt_s);
         self.last.p99_ms = signals.p99_ms.unwrap_or(0.0);
         self.last.refused_share = signals.refused_share();
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ewma::Ewma;
-use super::signals::share;
+use super::signals::{Signals, share};
 use super::tuning::Tuning;
 
 /// People that the assumed lambda counts as before anybody was seen: in a filling room everybody has just made a first
@@ -32,20 +32,14 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Takes one tick with signals: first attempts/s and rejects/s, people inside. Who was refused waits to try again
-    /// and asks for nothing new meanwhile; counted as a quiet person, the crowd would seem to ask for less, and more
-    /// would be let in into the overload.
-    pub fn observe(
-        &mut self,
-        requests: f64,
-        rejects: f64,
-        inside: f64,
-        dt_s: f64,
-        tuning: &Tuning,
-    ) {
-        let held_up = rejects * tuning.retry_after_ms / 1_000.0;
+    /// Takes one tick with signals, and the people inside. Who was refused waits to try again and asks for nothing new
+    /// meanwhile; counted as a quiet person, the crowd would seem to ask for less, and more would be let in into the
+    /// overload.
+    pub fn observe(&mut self, signals: &Signals, inside: f64, dt_s: f64, tuning: &Tuning) {
+        let held_up = signals.rejects * tuning.retry_after_ms / 1_000.0;
         let asking = (inside - held_up).max(ASKING_MIN * inside);
-        self.requests.push(requests, dt_s, tuning.demand_ewma_s);
+        self.requests
+            .push(signals.requests, dt_s, tuning.demand_ewma_s);
         self.inside.push(asking, dt_s, tuning.demand_ewma_s);
     }
 
@@ -100,33 +94,42 @@ mod tests {
     use super::*;
 
     /// Lambda after ten minutes of these seconds, in a room that begins one session a second.
-    fn lambda(requests: f64, rejects: f64, inside: f64) -> f64 {
+    fn lambda(signals: &Signals, inside: f64) -> f64 {
         let tuning = Tuning::default();
         let mut demand = Demand::default();
         for _ in 0..600 {
-            demand.observe(requests, rejects, inside, 1.0, &tuning);
-            demand.count_sessions(requests, 1.0, 1.0);
+            demand.observe(signals, inside, 1.0, &tuning);
+            demand.count_sessions(signals.requests, 1.0, 1.0);
         }
         demand.per_inside(&tuning)
+    }
+
+    fn second(requests: f64, completed: f64, rejects: f64) -> Signals {
+        Signals {
+            requests,
+            completed,
+            rejects,
+            ..Signals::default()
+        }
     }
 
     #[test]
     fn who_waits_to_try_again_is_not_taken_for_quiet() {
         // 100 refused a second wait 2 s each: 200 of the 1,000 ask for nothing new.
-        let calm = lambda(100.0, 0.0, 1_000.0);
-        let refused = lambda(80.0, 100.0, 1_000.0);
+        let calm = lambda(&second(100.0, 100.0, 0.0), 1_000.0);
+        let refused = lambda(&second(80.0, 80.0, 100.0), 1_000.0);
         assert!((refused / calm - 1.0).abs() < 0.01, "{calm} {refused}");
     }
 
     #[test]
     fn a_storm_of_retries_leaves_some_who_ask() {
-        let lambda = lambda(10.0, 10_000.0, 1_000.0);
+        let lambda = lambda(&second(10.0, 10.0, 10_000.0), 1_000.0);
         assert!(lambda < 10.0 / (ASKING_MIN * 1_000.0) * 1.1, "{lambda}");
     }
 
     #[test]
     fn a_crowd_that_asks_for_little_is_believed_once_it_was_seen() {
-        let lambda = lambda(1.0, 0.0, 100.0);
+        let lambda = lambda(&second(1.0, 1.0, 0.0), 100.0);
         assert!((lambda - 0.01).abs() < 0.005, "{lambda}");
     }
 }

@@ -20,7 +20,8 @@ const P99_SHARE: f64 = 0.05;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Signals {
-    /// First attempts/s (without the retries of refused requests; sources that cannot tell count all).
+    /// First attempts/s, without the repetitions of refused ones; sources that cannot tell count what is answered or
+    /// fails.
     pub requests: f64,
     /// Goodput: requests/s answered well.
     pub completed: f64,
@@ -61,12 +62,14 @@ impl Signals {
         }
     }
 
+    /// Requests/s that came, the repetitions of refused ones with them.
+    pub fn attempts(&self) -> f64 {
+        self.completed + self.rejects + self.errors
+    }
+
     /// Share of the second's attempts that was rejected or failed.
     pub fn refused_share(&self) -> f64 {
-        share(
-            self.rejects + self.errors,
-            self.completed + self.rejects + self.errors,
-        )
+        share(self.rejects + self.errors, self.attempts())
     }
 
     /// One second of a whole backend from its nodes'. Rates add up; p50 is the mean weighted by goodput; p99 and

@@ -161,6 +161,11 @@ impl WantedRate {
             self.alarm = true;
             return Clause::HoldFloor;
         }
+        // Far less than it was known to saturate at, and a cut goes no lower in this episode: easing has to follow.
+        self.saturation = self.saturation.map(|known| {
+            let fell = goodput < (1.0 - tuning.deeper_fall) * known;
+            if fell { goodput } else { known }
+        });
         self.ease(present, tuning)
     }
 
@@ -220,31 +225,68 @@ mod tests {
     use super::*;
     use crate::control::Signals;
 
-    #[test]
-    fn single_bad_seconds_ease_no_further_than_the_floor() {
-        let tuning = Tuning::default();
-        let mut wanted = WantedRate::new(&tuning);
-        wanted.saturation = Some(100.0);
-        let mut window = Window::default();
-        for second in 0..600 {
-            // Two seconds in five refuse a little: too few for a cut.
-            let rejects = if second % 5 < 2 { 5.0 } else { 0.0 };
+    /// Plays so many seconds of a backend that answers and rejects so much, with as many people inside as wanted.
+    struct Backend {
+        tuning: Tuning,
+        window: Window,
+        wanted: WantedRate,
+        now_ms: u64,
+    }
+
+    impl Backend {
+        fn new(start_requests_per_s: f64) -> Self {
+            let tuning = Tuning {
+                start_requests_per_s,
+                ..Tuning::default()
+            };
+            Self {
+                window: Window::default(),
+                wanted: WantedRate::new(&tuning),
+                now_ms: 0,
+                tuning,
+            }
+        }
+
+        fn second(&mut self, completed: f64, rejects: f64) {
+            self.now_ms += 1_000;
             let signals = Signals {
-                completed: 95.0,
+                completed,
                 rejects,
                 p99_ms: Some(590.0),
                 ..Signals::default()
             };
-            window.push(&signals, 600.0, &tuning);
+            self.window.push(&signals, 600.0, &self.tuning);
             let present = Present {
-                now_ms: second * 1_000,
+                now_ms: self.now_ms,
                 dt_s: 1.0,
-                window: &window,
+                window: &self.window,
                 inside_as_wanted: true,
                 target_p99_ms: 600.0,
             };
-            wanted.update(present, &tuning);
+            self.wanted.update(present, &self.tuning);
         }
-        assert_eq!(wanted.get(), tuning.ease_floor * 100.0);
+    }
+
+    #[test]
+    fn single_bad_seconds_ease_no_further_than_the_floor() {
+        let mut backend = Backend::new(100.0);
+        backend.wanted.saturation = Some(100.0);
+        for second in 0..600 {
+            // Two seconds in five refuse a little: too few for a cut.
+            backend.second(95.0, if second % 5 < 2 { 5.0 } else { 0.0 });
+        }
+        assert_eq!(backend.wanted.get(), backend.tuning.ease_floor * 100.0);
+    }
+
+    #[test]
+    fn a_backend_that_falls_far_in_one_episode_is_followed_down() {
+        let mut backend = Backend::new(100.0);
+        for (seconds, completed, rejects) in [(40, 100.0, 0.0), (60, 50.0, 20.0), (600, 20.0, 5.0)]
+        {
+            for _ in 0..seconds {
+                backend.second(completed, rejects);
+            }
+        }
+        assert!(backend.wanted.get() <= 20.0, "{}", backend.wanted.get());
     }
 }

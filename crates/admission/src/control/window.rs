@@ -43,9 +43,8 @@ impl Window {
             self.seconds.pop_front();
         }
         let p99_ms = signals.p99_ms.unwrap_or(0.0);
-        let attempts = signals.completed + signals.rejects + signals.errors;
-        let failing =
-            signals.postgres_away || share(signals.errors, attempts) > tuning.outage_error_share;
+        let failing = signals.postgres_away
+            || share(signals.errors, signals.attempts()) > tuning.outage_error_share;
         self.seconds.push_back(Second {
             completed: signals.completed,
             rejects: signals.rejects,

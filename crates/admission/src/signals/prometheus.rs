@@ -20,7 +20,8 @@ const MAX_QUERY_BYTES: usize = 1_000;
 pub struct PrometheusQueries {
     /// Requests/s answered well. Without an answer to this one there is no signal.
     pub completed: String,
-    /// First attempts/s; the answered, rejected and failed ones where it is left out.
+    /// First attempts/s; the answered and failed ones where it is left out, as what is
+    /// turned away comes again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests: Option<String>,
     /// Requests/s turned away (429, 503).
@@ -86,7 +87,7 @@ pub fn report(numbers: [Option<f64>; 6], now: Timestamp) -> Result<Option<Report
     let (rejects, errors) = (rejects.unwrap_or(0.0), errors.unwrap_or(0.0));
     let pushed = PushedSignals {
         node: PROMETHEUS_NODE.to_owned(),
-        requests: requests.unwrap_or(completed + rejects + errors),
+        requests: requests.unwrap_or(completed + errors),
         completed,
         rejects,
         errors,
@@ -187,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn without_the_served_there_is_no_report_and_attempts_add_up() {
+    fn without_the_served_there_is_no_report_and_who_is_turned_away_comes_again() {
         assert_eq!(report([None; 6], NOW), Ok(None));
         let numbers = [Some(40.0), None, Some(2.0), Some(1.0), None, Some(210.0)];
         let signals = report(numbers, NOW).unwrap().unwrap().signals;
-        assert_eq!((signals.requests, signals.p99_ms), (43.0, Some(210.0)));
+        assert_eq!((signals.requests, signals.p99_ms), (41.0, Some(210.0)));
         let negative = [Some(-1.0), None, None, None, None, None];
         assert!(report(negative, NOW).is_err());
     }

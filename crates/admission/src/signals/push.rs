@@ -19,7 +19,8 @@ const MAX_VALUE: f64 = 1e7;
 pub struct PushedSignals {
     /// Which of the backend's nodes this is: letters, digits and `-_.:`.
     pub node: String,
-    /// First attempts/s, without retries of what was turned away if you can tell.
+    /// First attempts/s, without the repetitions of what was turned away. If you cannot
+    /// tell, send `completed` plus `errors`: what is turned away comes again.
     pub requests: f64,
     /// Requests/s answered well.
     pub completed: f64,
