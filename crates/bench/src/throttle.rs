@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -13,7 +14,9 @@ use crate::processes::UsherProcess;
 
 /// One go and one stop. A hold waits for several answers of Redis one after another, and
 /// for each of them it may have to wait a turn.
-const TURN: Duration = Duration::from_millis(5);
+const TURN: Duration = Duration::from_millis(10);
+/// How late the kernel may end a sleep; its usual 50 us would be a third of a small share.
+const SLACK_NS: u64 = 1;
 const PARTS_PER_MILLION: f64 = 1e6;
 
 pub struct Throttled {
@@ -46,6 +49,9 @@ impl Drop for Throttled {
 
 /// In a thread of its own: tokio's clock knows whole milliseconds only.
 fn take_turns(pid: u32, share_ppm: &AtomicU32) {
+    if let Err(error) = prctl::set_timerslack(SLACK_NS) {
+        eprintln!("    sleeps are not exact: {error}");
+    }
     loop {
         let share = f64::from(share_ppm.load(Ordering::Relaxed)) / PARTS_PER_MILLION;
         if !send(pid, Signal::SIGCONT) {
