@@ -13,6 +13,8 @@ mod commit;
 mod door;
 #[path = "orders/faults.rs"]
 mod faults;
+#[path = "orders/locks.rs"]
+mod locks;
 #[path = "orders/money.rs"]
 mod money;
 #[path = "orders/throughput.rs"]

@@ -5,6 +5,9 @@ use sqlx::PgPool;
 use usher_base::OrderId;
 use uuid::Uuid;
 
+use super::fault;
+use super::parts::Parts;
+
 /// What became of a compare-and-set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decided {
@@ -12,31 +15,47 @@ pub enum Decided {
     /// Somebody else has decided.
     Lost,
     /// Postgres did not answer: it may or may not have been decided. Not tried
-    /// again, because to a second try our own decision looks like another's.
+    /// again, because to a second try our own decision looks like another's. Or
+    /// somebody keeps its row locked: the reconciler decides.
     Unknown,
 }
 
 /// To capturing, for a whole batch: from here on the provider may be called.
 pub async fn capture(pool: &PgPool, orders: &[OrderId]) -> Vec<Decided> {
-    let ids: Vec<Uuid> = orders.iter().map(|order| order.uuid()).collect();
-    let won: Result<Vec<Uuid>, _> = sqlx::query_scalar(
+    let mut answers = vec![Decided::Unknown; orders.len()];
+    let mut parts = Parts::of(orders.len());
+    while let Some(part) = parts.next_part() {
+        let ids: Vec<Uuid> = part.iter().map(|at| orders[*at].uuid()).collect();
+        match to_capturing(pool, &ids).await {
+            Ok(won) => {
+                for (at, id) in part.into_iter().zip(&ids) {
+                    answers[at] = match won.contains(id) {
+                        true => Decided::Won,
+                        false => Decided::Lost,
+                    };
+                }
+            }
+            // Nothing was decided, so the others may be tried again.
+            Err(error) if fault::is_locked(&error) => drop(parts.kept_locked(part)),
+            Err(error) => {
+                tracing::warn!(%error, payments = ids.len(), "payments could not be decided");
+                break;
+            }
+        }
+    }
+    answers
+}
+
+async fn to_capturing(pool: &PgPool, orders: &[Uuid]) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
         "UPDATE payments SET state = 'capturing', updated_at = now() FROM orders
          WHERE payments.order_id = ANY($1) AND payments.state IN ('pending', 'requires_action')
             AND orders.id = payments.order_id AND orders.state = 'pending'
          RETURNING payments.order_id",
     )
-    .bind(&ids)
+    .bind(orders)
     .fetch_all(pool)
-    .await;
-    let outcome = |id: &Uuid| match &won {
-        Ok(won) if won.contains(id) => Decided::Won,
-        Ok(_) => Decided::Lost,
-        Err(_) => Decided::Unknown,
-    };
-    if let Err(error) = &won {
-        tracing::warn!(%error, payments = ids.len(), "payments could not be decided");
-    }
-    ids.iter().map(outcome).collect()
+    .await
 }
 
 /// To voiding: the money is not to be taken any more.

@@ -15,6 +15,7 @@ pub mod notices;
 pub mod operators;
 pub mod outbox;
 pub mod paid;
+mod parts;
 pub mod read;
 mod record;
 pub mod store;

@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::audit::{self, Entry};
 use super::columns;
-use super::fault::Patience;
+use super::fault::{self, Patience};
+use super::parts::Parts;
 use super::store::{self, DomainEvent, Kind};
 use crate::payments::Money;
 use crate::tickets::TicketNumber;
@@ -36,23 +37,35 @@ pub enum MadePaid {
     Before,
     /// The order was closed; the money has to go back.
     Closed,
+    /// Postgres was away, or somebody keeps its rows locked.
     Unknown,
 }
 
 /// Answers each order, in the order given.
 pub async fn pay(pool: &PgPool, captured: &[Captured]) -> Vec<MadePaid> {
+    let mut answers = vec![MadePaid::Unknown; captured.len()];
     let mut patience = Patience::of(PATIENCE);
-    loop {
-        match transact(pool, captured).await {
-            Ok(made) => return made,
-            Err(error) => {
-                tracing::warn!(%error, orders = captured.len(), "payments could not be written yet");
-                if !patience.wait().await {
-                    return vec![MadePaid::Unknown; captured.len()];
+    let mut parts = Parts::of(captured.len());
+    while let Some(part) = parts.next_part() {
+        let batch: Vec<&Captured> = part.iter().map(|at| &captured[*at]).collect();
+        match transact(pool, &batch).await {
+            Ok(made) => {
+                for (at, made) in part.into_iter().zip(made) {
+                    answers[at] = made;
                 }
+            }
+            // Those given up stay unknown: the reconciler finishes them.
+            Err(error) if fault::is_locked(&error) => drop(parts.kept_locked(part)),
+            Err(error) => {
+                tracing::warn!(%error, orders = part.len(), "payments could not be written yet");
+                if !patience.wait().await {
+                    break;
+                }
+                parts.again(part);
             }
         }
     }
+    answers
 }
 
 struct Paid {
@@ -63,13 +76,13 @@ struct Paid {
     money: Money,
 }
 
-async fn transact(pool: &PgPool, captured: &[Captured]) -> Result<Vec<MadePaid>, sqlx::Error> {
+async fn transact(pool: &PgPool, captured: &[&Captured]) -> Result<Vec<MadePaid>, sqlx::Error> {
     let mut tx = pool.begin().await?;
     let won = win(&mut tx, captured).await?;
     let fresh: HashMap<OrderId, &Captured> = captured
         .iter()
         .filter(|c| won.iter().any(|paid| paid.order == c.order))
-        .map(|c| (c.order, c))
+        .map(|c| (c.order, *c))
         .collect();
     if !won.is_empty() {
         insert_tickets(&mut tx, &fresh).await?;
@@ -94,7 +107,7 @@ async fn transact(pool: &PgPool, captured: &[Captured]) -> Result<Vec<MadePaid>,
 
 /// capturing -> captured and pending -> paid, both or neither. When the order is
 /// looked at stays as it was: a new time would be a new entry in every index.
-async fn win(tx: &mut PgConnection, captured: &[Captured]) -> Result<Vec<Paid>, sqlx::Error> {
+async fn win(tx: &mut PgConnection, captured: &[&Captured]) -> Result<Vec<Paid>, sqlx::Error> {
     let ids: Vec<Uuid> = captured.iter().map(|c| c.order.uuid()).collect();
     let references: Vec<_> = captured.iter().map(|c| c.reference.as_deref()).collect();
     let rows: Vec<(Uuid, Uuid, Vec<u8>, String, i64, String)> = sqlx::query_as(
@@ -194,7 +207,7 @@ fn entry(paid: &Paid) -> Entry {
 /// Some were not ours to decide: a lost reply, or another node was faster.
 async fn already_paid(
     tx: &mut PgConnection,
-    captured: &[Captured],
+    captured: &[&Captured],
 ) -> Result<HashSet<OrderId>, sqlx::Error> {
     let ids: Vec<Uuid> = captured.iter().map(|c| c.order.uuid()).collect();
     let paid: Vec<Uuid> =

@@ -5,10 +5,9 @@
 //! other lock in one order: tiers, fans, orders by hold, seats. Whatever breaks
 //! a rule rolls the batch back; the batch is halved until the single order at
 //! fault stands alone and is refused. What waited too long for a lock is tried
-//! order by order, so that only those are sent away whose rows somebody keeps;
-//! halving would wait as long again for each half. The refusal is written down as a failed
-//! order, so that a duplicate of the request, on whatever node, cannot get in
-//! after the hold was given back.
+//! order by order (`parts`), so that only those are sent away whose rows somebody
+//! keeps. The refusal is written down as a failed order, so that a duplicate of the
+//! request, on whatever node, cannot get in after the hold was given back.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -19,14 +18,12 @@ use usher_base::{Epoch, OrderId, Timestamp};
 use super::close::{self, Attempt};
 use super::fault::{self, Patience};
 use super::insert::{self, Fresh};
+use super::parts::Parts;
 use super::{columns, epoch};
 use crate::orders::{NewOrder, OrderState, Refusal};
 
 /// How long a batch is tried again while Postgres is away.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Locks that a batch waits for in vain; orders left then are sent away untried.
-const MAX_LOCK_WAITS: usize = 4;
 
 /// What became of an order that was to be recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +37,7 @@ pub enum Recorded {
     Refused(Refusal),
     /// Somebody else keeps its rows locked, so it was not written: ask again.
     Locked,
-    /// Postgres was away for too long: it may or may not be there.
+    /// Postgres was away: it may or may not be there.
     Unknown,
 }
 
@@ -73,17 +70,16 @@ impl From<sqlx::Error> for Fault {
 pub async fn record(pool: &PgPool, orders: &[NewOrder]) -> Vec<Recorded> {
     let mut answers = vec![Recorded::Unknown; orders.len()];
     let mut patience = Patience::of(PATIENCE);
-    let mut lock_waits = 0;
     // Each part is divided or answered, or tried again as long as patience lasts.
-    let mut parts: Vec<Vec<usize>> = vec![(0..orders.len()).collect()];
-    while let Some(part) = parts.pop() {
-        if lock_waits >= MAX_LOCK_WAITS {
-            part.into_iter()
-                .for_each(|at| answers[at] = Recorded::Locked);
-            continue;
-        }
+    let mut parts = Parts::of(orders.len());
+    // Whether an earlier try may have been written: whose answer was lost may be the one
+    // that keeps the rows locked.
+    let mut is_uncertain = false;
+    while let Some(part) = parts.next_part() {
         let batch: Vec<&NewOrder> = part.iter().map(|at| &orders[*at]).collect();
-        let refusal = match transact(pool, &batch).await {
+        let tried = transact(pool, &batch).await;
+        is_uncertain |= matches!(tried, Err(Fault::AlreadyThere | Fault::Sql(_)));
+        let refusal = match tried {
             Ok(done) => {
                 for (at, answer) in part.into_iter().zip(done) {
                     answers[at] = answer;
@@ -92,19 +88,15 @@ pub async fn record(pool: &PgPool, orders: &[NewOrder]) -> Vec<Recorded> {
             }
             Err(Fault::Broken(_) | Fault::AlreadyThere) if part.len() > 1 => {
                 metrics::counter!("usher_writer_halved_total").increment(1);
-                let (front, back) = part.split_at(part.len() / 2);
-                parts.extend([back.to_vec(), front.to_vec()]);
+                parts.halve(&part);
                 continue;
             }
             Err(Fault::Locked) => {
-                lock_waits += 1;
-                tracing::warn!(
-                    orders = part.len(),
-                    "somebody keeps the rows of orders locked"
-                );
-                match part[..] {
-                    [alone] => answers[alone] = Recorded::Locked,
-                    _ => parts.extend(part.into_iter().map(|at| vec![at])),
+                let given_up = parts.kept_locked(part);
+                if !is_uncertain {
+                    given_up
+                        .iter()
+                        .for_each(|at| answers[*at] = Recorded::Locked);
                 }
                 continue;
             }
@@ -117,8 +109,8 @@ pub async fn record(pool: &PgPool, orders: &[NewOrder]) -> Vec<Recorded> {
         };
         match refusal {
             Some(refusal) => answers[part[0]] = Recorded::Refused(refusal),
-            None if patience.wait().await => parts.push(part),
-            None => {}
+            None if patience.wait().await => parts.again(part),
+            None => break,
         }
     }
     answers

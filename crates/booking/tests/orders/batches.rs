@@ -1,8 +1,5 @@
 //! Group commit: one bad order in a batch never harms the others.
 
-use std::time::{Duration, Instant};
-
-use sqlx::PgPool;
 use usher_base::{Clock, Epoch, ReservationId, SystemClock, Timestamp};
 use usher_booking::orders::{NewOrder, OrderState, Refusal, order_id};
 use usher_booking::payments::Money;
@@ -11,7 +8,7 @@ use uuid::Uuid;
 
 use crate::shop::{Shop, TIER_CAPACITY, eventually, fan, price, select};
 
-fn order(shop: &Shop, n: u8, seats: &[u32], standing: u32) -> NewOrder {
+pub fn order(shop: &Shop, n: u8, seats: &[u32], standing: u32) -> NewOrder {
     let priced = price(&select(seats, standing)).unwrap();
     NewOrder {
         id: order_id(shop.event, fan(n), "key"),
@@ -33,7 +30,7 @@ fn order(shop: &Shop, n: u8, seats: &[u32], standing: u32) -> NewOrder {
     }
 }
 
-fn full_batch(shop: &Shop) -> Vec<NewOrder> {
+pub fn full_batch(shop: &Shop) -> Vec<NewOrder> {
     let last = u8::try_from(MAX_BATCH_JOBS).unwrap();
     let one = |n| order(shop, n, &[u32::from(n)], 0);
     (0..last).map(one).collect()
@@ -191,65 +188,4 @@ async fn the_epoch_is_not_raised_past_an_order_that_is_being_written() {
     assert_eq!(raising.await.unwrap().unwrap(), Some(Epoch(2)));
     let live = inventory_state(&shop.pool, shop.event).await.unwrap();
     assert_eq!(live.len(), 2);
-}
-
-/// How long a batch of these tests waits for a lock.
-const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
-
-/// Connections that wait for locks as a writer's do, only less patiently.
-async fn impatient(shop: &Shop) -> PgPool {
-    let milliseconds = LOCK_TIMEOUT.as_millis().to_string();
-    let options = shop.pool.connect_options().as_ref().clone();
-    let options = options.options([("lock_timeout", milliseconds)]);
-    PgPool::connect_with(options).await.unwrap()
-}
-
-#[tokio::test]
-async fn a_row_that_somebody_keeps_locked_sends_only_its_own_order_away() {
-    let shop = Shop::open().await;
-    let pool = impatient(&shop).await;
-    let first = [order(&shop, 7, &[150], 0)];
-    assert_eq!(record(&pool, &first).await, [Recorded::New]);
-    let mut other = shop.pool.begin().await.unwrap();
-    let keep = sqlx::query("SELECT 1 FROM fan_bought WHERE fan_id = $1 FOR UPDATE");
-    let kept = keep.bind(fan(7).bytes().to_vec());
-    kept.fetch_one(&mut *other).await.unwrap();
-    let mut batch: Vec<_> = (0..20u8)
-        .map(|n| order(&shop, n, &[u32::from(n)], 0))
-        .collect();
-    // Another request of the same fan.
-    batch[7].id = order_id(shop.event, fan(7), "key 2");
-    let answers = record(&pool, &batch).await;
-    for (n, answer) in answers.iter().enumerate() {
-        let expected = if n == 7 {
-            Recorded::Locked
-        } else {
-            Recorded::New
-        };
-        assert_eq!(*answer, expected, "order {n}");
-    }
-    other.rollback().await.unwrap();
-    assert_eq!(record(&pool, &batch[7..8]).await, [Recorded::New]);
-}
-
-#[tokio::test]
-async fn a_lock_that_all_need_holds_their_batch_up_for_a_bounded_time() {
-    let shop = Shop::open().await;
-    let pool = impatient(&shop).await;
-    let mut other = shop.pool.begin().await.unwrap();
-    let keep = sqlx::raw_sql("LOCK TABLE fan_bought IN ACCESS EXCLUSIVE MODE");
-    keep.execute(&mut *other).await.unwrap();
-    let began = Instant::now();
-    let batch = full_batch(&shop);
-    let answers = record(&pool, &batch).await;
-    let took = began.elapsed();
-    assert!(answers.iter().all(|answer| *answer == Recorded::Locked));
-    // Four waits of 200 ms; 200 of them would be 40 s.
-    assert!(
-        took >= LOCK_TIMEOUT && took < Duration::from_secs(10),
-        "{took:?}"
-    );
-    other.rollback().await.unwrap();
-    let live = "SELECT count(*) FROM order_items WHERE live";
-    assert_eq!(shop.count(live).await, 0);
 }
