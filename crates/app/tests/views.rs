@@ -55,6 +55,8 @@ async fn read_models_are_compared_with_the_truth_and_rebuilt() {
     assert_eq!(wrong.code, Some(1));
     says(&wrong, "tickets are shown");
     says(&wrong, "availability: true");
+    sql("DELETE FROM desk_words").await;
+    says(&views(&[]), "the desk's words: differences: 2");
     assert!(views(&["--rebuild"]).is_success());
 
     sql("UPDATE order_items SET live = false WHERE seat_index IS NOT NULL").await;

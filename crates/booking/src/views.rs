@@ -1,6 +1,6 @@
 //! The read models and whether they are true: availability as fans are shown
-//! it (two bits a seat and the places of tiers in Redis), fans' bookings, and
-//! sales per minute. Each is compared with what it is made from.
+//! it (two bits a seat and the places of tiers in Redis), fans' bookings,
+//! sales per minute, and the words that orders are found by. Each is compared with what it is made from.
 
 use sqlx::PgPool;
 use usher_base::EventId;
@@ -9,7 +9,7 @@ use usher_base::redis::CallError;
 use crate::catalog::Event;
 use crate::holds::{Holds, LiveOrder, LiveOrderState};
 use crate::inventory::{SeatBits, SeatIndex, SeatStatus};
-use crate::pg::{InventoryError, inventory_state, views};
+use crate::pg::{InventoryError, inventory_state, views, words};
 
 /// Differences that one comparison names.
 const MAX_NAMED: usize = 100;
@@ -42,12 +42,13 @@ impl Views {
     /// Writes anew what Postgres keeps of them. Availability is rebuilt by the
     /// fence, which closes the event while it does.
     pub async fn rebuild(&self, event: EventId) -> Result<(), ViewError> {
-        Ok(views::rebuild(&self.pool, event).await?)
+        views::rebuild(&self.pool, event).await?;
+        Ok(words::rebuild(&self.pool, event).await?)
     }
 
     /// All of them. In a running sale an order is paid a moment before its seat
     /// is shown as sold: what differs then is gone at the next look.
-    pub async fn compare(&self, event: &Event) -> Result<[Compared; 3], ViewError> {
+    pub async fn compare(&self, event: &Event) -> Result<[Compared; 4], ViewError> {
         let compared = |view, differences| Compared { view, differences };
         Ok([
             compared("availability", self.availability(event).await?),
@@ -58,6 +59,10 @@ impl Views {
             compared(
                 "sales per minute",
                 views::sales_differences(&self.pool, event.id).await?,
+            ),
+            compared(
+                "the desk's words",
+                words::differences(&self.pool, event.id).await?,
             ),
         ])
     }

@@ -17,5 +17,7 @@ mod faults;
 mod locks;
 #[path = "orders/money.rs"]
 mod money;
+#[path = "orders/search.rs"]
+mod search;
 #[path = "orders/throughput.rs"]
 mod throughput;

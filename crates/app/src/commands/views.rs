@@ -44,7 +44,7 @@ pub async fn run(config: &Config, event: EventId, rebuild: bool) -> anyhow::Resu
 }
 
 /// Only what is seen at every look is told.
-async fn settled(views: &Views, event: &Event) -> anyhow::Result<[Compared; 3]> {
+async fn settled(views: &Views, event: &Event) -> anyhow::Result<[Compared; 4]> {
     let mut compared = views.compare(event).await?;
     for _ in 1..LOOKS {
         if compared.iter().all(|view| view.differences.is_empty()) {

@@ -189,7 +189,7 @@ pub async fn search(pool: &PgPool, search: &Search) -> Result<Found, CatalogErro
          FROM (SELECT 1) one LEFT JOIN page ON true
          ORDER BY page.start_time, page.id",
     )
-    .bind(search.q.as_deref().and_then(words::as_tsquery))
+    .bind(search.q.as_deref().and_then(|q| words::as_tsquery(q, 1)))
     .bind(search.from.map(Timestamp::to_datetime))
     .bind(search.to.map(Timestamp::to_datetime))
     .bind(&search.city)

@@ -10,10 +10,13 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     parts.filter(|word| !word.is_empty())
 }
 
-/// `jazz ber` -> `jazz & ber:*`. `None` without any word.
-pub(crate) fn as_tsquery(wanted: &str) -> Option<String> {
+/// `jazz ber` -> `jazz & ber:*`; a last word of fewer letters is a whole one. `None`
+/// without any word.
+pub(crate) fn as_tsquery(wanted: &str, shortest_beginning: usize) -> Option<String> {
     let words: Vec<_> = words(wanted).take(MAX_WORDS).collect();
-    (!words.is_empty()).then(|| format!("{}:*", words.join(" & ")))
+    let last = words.last()?;
+    let may_go_on = last.chars().count() >= shortest_beginning;
+    Some(words.join(" & ") + if may_go_on { ":*" } else { "" })
 }
 
 /// Whether the text has all words that are wanted.
@@ -40,7 +43,9 @@ mod tests {
         for missed in ["jaz night", "erlin", "jazz hamburg"] {
             assert!(!has_words(text, missed), "{missed}");
         }
-        assert_eq!(as_tsquery("jazz, ber").as_deref(), Some("jazz & ber:*"));
-        assert_eq!(as_tsquery(" - "), None);
+        let query = |text| as_tsquery(text, 3);
+        assert_eq!(query("jazz, ber").as_deref(), Some("jazz & ber:*"));
+        assert_eq!(query("jazz be").as_deref(), Some("jazz & be"));
+        assert_eq!(query(" - "), None);
     }
 }

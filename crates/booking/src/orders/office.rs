@@ -12,7 +12,7 @@ use crate::holds::TrailEntry;
 use crate::payments::Notice;
 use crate::pg::audit::{self, Entry, Logged};
 use crate::pg::notices::{self, Taken};
-use crate::pg::read::{self, Search};
+use crate::pg::read::{self, Search, SearchError};
 use crate::pg::store::{self, StoredEvent};
 use crate::pg::tickets::{self, Arrivals, TicketRow};
 use crate::pg::views::{self, SalesMinute};
@@ -21,7 +21,7 @@ use usher_base::redis::CallError;
 
 impl Orders {
     /// One page of the orders looked for, oldest first.
-    pub async fn search(&self, wanted: &Search) -> Result<Vec<Order>, Error> {
+    pub async fn search(&self, wanted: &Search) -> Result<Vec<Order>, SearchError> {
         read::search(&self.pool, wanted).await
     }
 

@@ -1,10 +1,13 @@
 //! What somebody at the desk types to find an order: its number, a ticket's number,
-//! words of the name on the bill, or how its address begins. Twelve letters may be all of these at once,
-//! so an order matches by any. Pure.
+//! words of the name on the bill, or how its address begins. Twelve letters may be all of
+//! these at once, so an order matches by any. Pure.
 
 use super::OrderNumber;
 use crate::catalog::words::as_tsquery;
 use crate::tickets::TicketNumber;
+
+/// Letters of a word or an address that may go on: fewer begin a large part of all.
+const SHORTEST_BEGINNING: usize = 3;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -17,10 +20,13 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// `None` without a letter or digit.
+    /// `None` without a letter or digit, and with a zero byte, which Postgres takes in no text.
     pub fn read(text: &str) -> Option<Self> {
+        if text.contains('\0') {
+            return None;
+        }
         Some(Self {
-            words: as_tsquery(text)?,
+            words: as_tsquery(text, SHORTEST_BEGINNING)?,
             address: as_address(text.trim()),
             order: text.parse().ok(),
             ticket: text.parse().ok(),
@@ -30,12 +36,10 @@ impl Wanted {
 
 /// As Postgres reads a word literally: quoted, with quotes and backslashes doubled.
 fn as_address(text: &str) -> Option<String> {
-    let is_one_word = !text.contains(char::is_whitespace);
-    let literal = text
-        .to_lowercase()
-        .replace('\\', "\\\\")
-        .replace('\'', "''");
-    is_one_word.then(|| format!("'{literal}':*"))
+    let is_long_enough = text.chars().count() >= SHORTEST_BEGINNING;
+    let is_beginning = is_long_enough && !text.contains(char::is_whitespace);
+    let literal = text.replace('\\', "\\\\").replace('\'', "''");
+    is_beginning.then(|| format!("'{literal}':*"))
 }
 
 /// Who an order was billed to.
@@ -60,6 +64,15 @@ mod tests {
         assert_eq!(typed.ticket.unwrap().as_str(), "7K3M9QXT4BZH0V2C");
         assert_eq!(Wanted::read(" -@ "), None);
         let hostile = Wanted::read(r"O'B\@Example").unwrap();
-        assert_eq!(hostile.address.unwrap(), r"'o''b\\@example':*");
+        assert_eq!(hostile.address.unwrap(), r"'O''B\\@Example':*");
+    }
+
+    #[test]
+    fn few_letters_are_a_whole_word_and_no_beginning() {
+        let li = Wanted::read("Li").unwrap();
+        assert_eq!((li.words.as_str(), li.address), ("Li", None));
+        assert_eq!(Wanted::read("anne be").unwrap().words, "anne & be");
+        assert_eq!(Wanted::read("ann").unwrap().words, "ann:*");
+        assert_eq!(Wanted::read("\0anne"), None);
     }
 }

@@ -21,6 +21,13 @@ pub fn is_locked(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| code == "55P03")
 }
 
+/// Whether a statement ran into its time limit.
+pub fn took_too_long(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|e| e.code());
+    // query_canceled: the statement_timeout has passed.
+    code.is_some_and(|code| code == "57014")
+}
+
 /// The constraint that was broken, if it was one.
 pub fn constraint(error: &sqlx::Error) -> Option<&str> {
     error.as_database_error()?.constraint()

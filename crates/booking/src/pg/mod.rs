@@ -25,6 +25,7 @@ pub mod tickets;
 pub mod totals;
 pub mod views;
 pub mod webhooks;
+pub mod words;
 mod writer;
 
 pub use group_commit::{GroupCommit, MAX_BATCH_JOBS, NotDone};

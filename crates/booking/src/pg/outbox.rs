@@ -8,7 +8,7 @@ use std::future::Future;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use super::store::{self, StoredEvent};
-use super::{deliveries, views};
+use super::{deliveries, views, words};
 
 /// Events that one round publishes.
 pub const MAX_A_ROUND: u32 = 500;
@@ -38,6 +38,7 @@ where
     let sent = send(events).await.min(ids.len());
     deliveries::enqueue(&mut tx, &ids[..sent]).await?;
     views::fold(&mut tx, &ids[..sent]).await?;
+    words::fold(&mut tx, &ids[..sent]).await?;
     sqlx::query("DELETE FROM outbox WHERE id = ANY($1)")
         .bind(&ids[..sent])
         .execute(&mut *tx)

@@ -8,7 +8,7 @@ use sqlx::{FromRow, PgPool, Row};
 use usher_base::{EventId, FanId, OrderId, ReservationId, Timestamp};
 use uuid::Uuid;
 
-use super::columns;
+use super::{columns, fault};
 use crate::holds::PinnedOrder;
 use crate::inventory::{SeatIndex, TierIndex};
 use crate::orders::{Bill, Item, Order, OrderNumber, OrderState, Payment, Place, Wanted};
@@ -16,6 +16,8 @@ use crate::payments::Money;
 
 /// Orders on one page of a list.
 pub const MAX_PAGE: u32 = 200;
+/// A search by words may take no longer: what is typed may fit very many orders.
+const SEARCH_TIMEOUT: &str = "3s";
 
 macro_rules! select_orders {
     ($rest:literal) => {
@@ -60,17 +62,42 @@ pub struct Search {
     pub limit: u32,
 }
 
+/// Why a search has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    #[error("The search took too long. Give more of the name, the whole address, or a number.")]
+    TooLong,
+    #[error(transparent)]
+    Sql(sqlx::Error),
+}
+
+impl From<sqlx::Error> for SearchError {
+    fn from(error: sqlx::Error) -> Self {
+        match fault::took_too_long(&error) {
+            true => Self::TooLong,
+            false => Self::Sql(error),
+        }
+    }
+}
+
 /// One page, oldest first, so that an export can walk through all of them.
-pub async fn search(pool: &PgPool, wanted: &Search) -> Result<Vec<Order>, sqlx::Error> {
+pub async fn search(pool: &PgPool, wanted: &Search) -> Result<Vec<Order>, SearchError> {
     let (after_at, after_id) = wanted.after.unzip();
     let typed = wanted.wanted.as_ref();
+    let mut tx = pool.begin().await?;
+    if typed.is_some() {
+        let limit = sqlx::query("SELECT set_config('statement_timeout', $1, true)");
+        limit.bind(SEARCH_TIMEOUT).execute(&mut *tx).await?;
+    }
+    // As an array: the planner then comes to the orders by their ids.
     let rows = sqlx::query(select_orders!(
         "WHERE ($1::uuid IS NULL OR o.event_id = $1) AND ($2::text IS NULL OR o.state = $2)
             AND ($3::bytea IS NULL OR o.fan_id = $3)
-            AND (NOT $4::boolean OR o.number = $5::text
-                OR o.id = (SELECT order_id FROM tickets WHERE number = $6::text)
-                OR words_of_bill(o.billing) @@ to_tsquery('simple', $7::text)
-                OR words_of_bill(o.billing) @@ $8::text::tsquery)
+            AND (NOT $4::boolean OR o.id = ANY (ARRAY(
+                SELECT id FROM orders WHERE number = $5::text
+                UNION ALL SELECT order_id FROM tickets WHERE number = $6::text
+                UNION ALL SELECT order_id FROM desk_words
+                WHERE words @@ to_tsquery('simple', $7::text) OR words @@ lower($8::text)::tsquery)))
             AND ($9::timestamptz IS NULL OR (date_trunc('milliseconds', o.created_at), o.id) > ($9, $10))
          ORDER BY date_trunc('milliseconds', o.created_at), o.id LIMIT $11"
     ))
@@ -84,8 +111,11 @@ pub async fn search(pool: &PgPool, wanted: &Search) -> Result<Vec<Order>, sqlx::
     .bind(typed.and_then(|typed| typed.address.as_deref()))
     .bind(after_at.map(Timestamp::to_datetime))
     .bind(after_id.map(OrderId::uuid))
-    .bind(i64::from(wanted.limit.min(MAX_PAGE)));
-    whole(pool, rows.fetch_all(pool).await?).await
+    .bind(i64::from(wanted.limit.min(MAX_PAGE)))
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(whole(pool, rows).await?)
 }
 
 /// To whom these orders were billed. Apart from the orders, so that names and addresses

@@ -11,7 +11,7 @@ use futures::stream;
 use serde::{Deserialize, Serialize};
 use usher_base::{EventId, FanId, OrderId, Timestamp};
 use usher_booking::orders::{Order, OrderNumber, OrderState, Orders, Receipt, Wanted};
-use usher_booking::pg::read::{MAX_PAGE, Search};
+use usher_booking::pg::read::{MAX_PAGE, Search, SearchError};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::openapi::Refusal;
@@ -38,8 +38,8 @@ pub struct SearchQuery {
     state: Option<OrderState>,
     #[param(value_type = Option<String>)]
     fan: Option<FanId>,
-    /// An order's or a ticket's number, words of the name on the bill, the last of which may
-    /// be unfinished, or the beginning of its address
+    /// An order's or a ticket's number, words of the name on the bill, or the beginning of its
+    /// address; the last word and the address may be unfinished from three letters on
     pub q: Option<String>,
     /// `next` of the page before
     pub after: Option<String>,
@@ -107,7 +107,8 @@ impl SearchQuery {
             return Err(ApiError::invalid("q must have at most 120 characters."));
         }
         let wanted = q.as_deref().map(|q| {
-            Wanted::read(q).ok_or_else(|| ApiError::invalid("q must have a letter or a digit."))
+            let message = "q must have a letter or a digit, and no zero byte.";
+            Wanted::read(q).ok_or_else(|| ApiError::invalid(message))
         });
         let after = self.after.as_deref().map(|text| {
             cursor(text).ok_or_else(|| ApiError::invalid("after must be the `next` of a page."))
@@ -165,7 +166,10 @@ pub async fn find_orders(
     let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
     let wanted = query.search(limit)?;
     let found = edge.desk()?.orders.search(&wanted).await;
-    let found = found.map_err(database_unavailable)?;
+    let found = found.map_err(|error| match error {
+        SearchError::TooLong => ApiError::invalid(error.to_string()),
+        SearchError::Sql(error) => database_unavailable(error),
+    })?;
     let next = after(&found, limit).map(|(at, order)| format!("{}-{order}", at.millis()));
     Ok((found, next))
 }
