@@ -1,8 +1,8 @@
 //! The browser's tokens: HttpOnly cookies, so that no script ever sees one.
 //! API clients send the same tokens as `Authorization: Bearer`.
 
-use axum::http::header::{AUTHORIZATION, COOKIE};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use usher_base::{EventId, FanId};
 
 /// The browser's own id, sealed, from which its fan id in each event follows, so
@@ -50,6 +50,10 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+const CONSOLE: &str = "usher_console";
+/// Browsers take this name only over TLS and only from this very host.
+const CONSOLE_OVER_TLS: &str = "__Host-usher_console";
+
 /// How cookies of this deployment are set.
 #[derive(Clone, Copy, Debug)]
 pub struct CookieJar {
@@ -66,14 +70,32 @@ impl CookieJar {
         HeaderValue::try_from(cookie).expect("tokens, ids and names are visible ASCII")
     }
 
-    /// The operator's session at the console. Over TLS under a name that browsers take only
-    /// from this very host: no other host of the domain can plant one.
+    /// The operator's session at the console. Over TLS no other host of the domain can
+    /// plant one.
     pub const fn console(self) -> &'static str {
         if self.secure {
-            "__Host-usher_console"
+            CONSOLE_OVER_TLS
         } else {
-            "usher_console"
+            CONSOLE
         }
+    }
+
+    /// The session begins. One from the time before TLS is taken away with it.
+    pub fn sign_in(
+        self,
+        session: &str,
+        seconds: u32,
+    ) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let before_tls = self.secure.then(|| self.clear(CONSOLE));
+        let now = self.set(self.console(), session, seconds);
+        std::iter::once(now)
+            .chain(before_tls)
+            .map(|cookie| (SET_COOKIE, cookie))
+    }
+
+    /// No session is left, under whatever name it began.
+    pub fn sign_out(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        self.sign_in("", 0)
     }
 
     pub fn clear(self, name: &str) -> HeaderValue {
@@ -112,6 +134,27 @@ mod tests {
         assert!(cookie.ends_with("; Secure") && !cookie.contains("Domain"));
         let plain = CookieJar { secure: false };
         assert_eq!(plain.console(), "usher_console");
+    }
+
+    #[test]
+    fn signing_in_and_out_over_tls_takes_an_older_session_away() {
+        let names = |cookies: &mut dyn Iterator<Item = (HeaderName, HeaderValue)>| {
+            let cookies = cookies.map(|(_, cookie)| cookie.to_str().unwrap().to_owned());
+            let begin = |cookie: String| cookie.split(" HttpOnly").next().unwrap().to_owned();
+            cookies.map(begin).collect::<Vec<_>>()
+        };
+        let old = "usher_console=; Path=/; Max-Age=0;";
+        let tls = CookieJar { secure: true };
+        assert_eq!(
+            names(&mut tls.sign_in("x", 60)),
+            ["__Host-usher_console=x; Path=/; Max-Age=60;", old]
+        );
+        assert_eq!(
+            names(&mut tls.sign_out()),
+            ["__Host-usher_console=; Path=/; Max-Age=0;", old]
+        );
+        let plain = CookieJar { secure: false };
+        assert_eq!(names(&mut plain.sign_out()), [old]);
     }
 
     #[test]

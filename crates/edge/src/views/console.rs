@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{AppendHeaders, IntoResponse as _, Response};
 use serde::Deserialize;
 use usher_base::EventId;
 
@@ -67,15 +66,13 @@ pub async fn sign_in(
         return Ok(sign_in_page(Some("This is not an operator's API key.")));
     };
     tracing::info!(operator = operator.name, "signed in at the console");
-    let jar = edge.settings.jar;
-    let cookie = jar.set(jar.console(), &session, CONSOLE_SECONDS);
-    Ok(([(SET_COOKIE, cookie)], see_other("/console")).into_response())
+    let cookies = edge.settings.jar.sign_in(&session, CONSOLE_SECONDS);
+    Ok((AppendHeaders(cookies), see_other("/console")).into_response())
 }
 
 pub async fn sign_out(State(edge): State<Arc<Edge>>) -> Response {
-    let jar = edge.settings.jar;
-    let cookie = jar.clear(jar.console());
-    ([(SET_COOKIE, cookie)], see_other("/console")).into_response()
+    let cookies = edge.settings.jar.sign_out();
+    (AppendHeaders(cookies), see_other("/console")).into_response()
 }
 
 pub async fn event(
