@@ -128,6 +128,37 @@ mod tests {
     }
 
     #[test]
+    fn pages_ask_for_the_role_that_their_calls_ask_for() {
+        const EVENT: &str = "/api/v1/admin/events/{event}";
+        for (page, method, route) in [
+            (LOOKS_UP, Method::POST, format!("{EVENT}/checkin")),
+            (LOOKS_UP, Method::GET, "/api/v1/admin/orders".into()),
+            (STEERS, Method::PUT, format!("{EVENT}/admission")),
+            (STEERS, Method::POST, format!("{EVENT}/phase")),
+            (STEERS, Method::PUT, format!("{EVENT}/message")),
+            (STEERS, Method::GET, format!("{EVENT}/invites")),
+            (STEERS, Method::POST, format!("{EVENT}/invites")),
+            (STEERS, Method::DELETE, format!("{EVENT}/invites/{{id}}")),
+            (STEERS, Method::GET, "/api/v1/admin/audit".into()),
+            (
+                STEERS,
+                Method::POST,
+                "/api/v1/admin/orders/{number}/cancel".into(),
+            ),
+            (TUNES, Method::PUT, format!("{EVENT}/admission/constants")),
+            (NAMES_OTHERS, Method::GET, "/api/v1/admin/operators".into()),
+            (NAMES_OTHERS, Method::POST, "/api/v1/admin/operators".into()),
+            (
+                NAMES_OTHERS,
+                Method::DELETE,
+                "/api/v1/admin/operators/{id}".into(),
+            ),
+        ] {
+            assert_eq!(least(&method, &route), Some(page), "{method} {route}");
+        }
+    }
+
+    #[test]
     fn every_served_operators_call_is_listed() {
         let mut described = Vec::new();
         for (path, item) in crate::routes::operators_paths() {
