@@ -3,6 +3,9 @@ import '../site/main.ts';
 import { ref } from '../lib/dom.ts';
 import { csvOf } from './csv.ts';
 
+/** A browser may still read the file after the click, or ask first where to put it. */
+const KEPT_MS = 60_000;
+
 const codes = document.querySelector<HTMLTextAreaElement>('[data-ref="codes"]');
 if (codes) offer(codes);
 
@@ -24,7 +27,7 @@ function offer(area: HTMLTextAreaElement): void {
   });
   ref('download').addEventListener('click', () => {
     save(csvOf(area.dataset.lane ?? '', area.value.split('\n')));
-    tell('Saved as invite-codes.csv.');
+    tell('Downloading invite-codes.csv.');
   });
 }
 
@@ -33,5 +36,5 @@ function save(csv: string): void {
   link.href = URL.createObjectURL(new Blob([csv], { type: 'text/csv' }));
   link.download = 'invite-codes.csv';
   link.click();
-  URL.revokeObjectURL(link.href);
+  setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
 }
