@@ -80,15 +80,15 @@ pub(super) fn door(verdict: Verdict) -> DoorPage {
         gate: "North door".to_owned(),
         verdict: Some(verdict),
         problem: None,
-        arrivals: Arrivals {
+        arrivals: Some(Arrivals {
             used: 1_204,
             sold: 2_380,
-        },
+        }),
     }
 }
 
 /// Each answer at the door, by the name of its page.
-pub(super) fn verdicts() -> [(&'static str, Verdict); 5] {
+pub(super) fn verdicts() -> [(&'static str, Verdict); 6] {
     let (ticket, place) = (
         "7K3M9QXT4BZH0V2C".to_owned(),
         "Stalls, row C, seat 12".to_owned(),
@@ -100,8 +100,13 @@ pub(super) fn verdicts() -> [(&'static str, Verdict); 5] {
     };
     let again = Verdict::Used {
         ticket: ticket.clone(),
-        place,
+        place: place.clone(),
         first: used(),
+    };
+    let just_now = Verdict::JustNow {
+        ticket: ticket.clone(),
+        place,
+        seconds_ago: 14,
     };
     let other = Verdict::OtherEvent {
         title: Some("The other night".to_owned()),
@@ -109,6 +114,7 @@ pub(super) fn verdicts() -> [(&'static str, Verdict); 5] {
     [
         ("door-admitted", admitted),
         ("door-used", again),
+        ("door-just-now", just_now),
         ("door-other", other),
         ("door-void", Verdict::Void { ticket }),
         ("door-unknown", Verdict::Unknown),

@@ -21,6 +21,12 @@ pub enum Verdict {
         place: String,
         first: UsedAt,
     },
+    /// Used by the same door a moment ago: most likely scanned again.
+    JustNow {
+        ticket: String,
+        place: String,
+        seconds_ago: u64,
+    },
     OtherEvent {
         /// None for an event that is not known here.
         title: Option<String>,
@@ -33,10 +39,11 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// For the colour: green, amber or red. The words say the same.
+    /// For the colour: green, none, amber or red. The words say the same.
     const fn tone(&self) -> &'static str {
         match self {
             Self::Admitted { .. } => "admitted",
+            Self::JustNow { .. } => "just-now",
             Self::Used { .. } => "used",
             Self::OtherEvent { .. } | Self::Void { .. } | Self::Unknown => "refused",
         }
@@ -45,6 +52,7 @@ impl Verdict {
     const fn sign(&self) -> &'static str {
         match self {
             Self::Admitted { .. } => "✓",
+            Self::JustNow { .. } => "↻",
             Self::Used { .. } => "!",
             Self::OtherEvent { .. } | Self::Void { .. } | Self::Unknown => "✕",
         }
@@ -78,5 +86,6 @@ pub struct DoorPage {
     pub verdict: Option<Verdict>,
     /// Why nothing was checked, in one sentence.
     pub problem: Option<String>,
-    pub arrivals: Arrivals,
+    /// None as long as it could not be counted.
+    pub arrivals: Option<Arrivals>,
 }

@@ -2,13 +2,14 @@
 //! form and takes the answer out of the page that comes back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use usher_base::EventId;
-use usher_booking::tickets::{Door, Scan};
+use usher_base::{EventId, Timestamp};
+use usher_booking::tickets::{Door, Scan, Use};
 
 use super::{OnPage as _, PageResult, allowed, head, moment, see_other};
 use crate::api::admin::door::check_in;
@@ -19,6 +20,8 @@ use crate::state::Edge;
 
 /// Until somebody says otherwise.
 const DEFAULT_GATE: &str = "Main door";
+/// Whoever scans again where the answer was lost does so within this time.
+const JUST_NOW: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 pub struct ScanForm {
@@ -59,7 +62,7 @@ pub async fn scan(
     };
     let scanned = check_in(&edge, event, &form.code, &door).await;
     let (status, verdict, problem) = match scanned {
-        Ok(scan) => (StatusCode::OK, Some(verdict(&edge, scan)), None),
+        Ok(scan) => (StatusCode::OK, Some(verdict(&edge, scan, &door)), None),
         Err(refused) if refused.status().is_client_error() => {
             (refused.status(), None, Some(refused.message().to_owned()))
         }
@@ -74,7 +77,8 @@ pub async fn scan(
     page.respond(&edge, event, &headers, status).await
 }
 
-fn verdict(edge: &Edge, scan: Scan) -> Verdict {
+fn verdict(edge: &Edge, scan: Scan, door: &Door) -> Verdict {
+    let now = edge.clock.now();
     match scan {
         Scan::Valid {
             ticket_number,
@@ -82,7 +86,16 @@ fn verdict(edge: &Edge, scan: Scan) -> Verdict {
         } => Verdict::Admitted {
             ticket: ticket_number.to_string(),
             place: label,
-            at: moment(edge.clock.now()),
+            at: moment(now),
+        },
+        Scan::AlreadyUsed {
+            ticket_number,
+            label,
+            first,
+        } if is_own(&first, door, now) => Verdict::JustNow {
+            ticket: ticket_number.to_string(),
+            place: label,
+            seconds_ago: now.since(first.at).as_secs(),
         },
         Scan::AlreadyUsed {
             ticket_number,
@@ -110,6 +123,11 @@ fn verdict(edge: &Edge, scan: Scan) -> Verdict {
     }
 }
 
+/// The very same door let it in a moment ago, and its answer may never have come.
+fn is_own(first: &Use, door: &Door, now: Timestamp) -> bool {
+    (&first.staff, &first.gate) == (&door.staff, &door.gate) && now.since(first.at) < JUST_NOW
+}
+
 /// What differs from one answer to the next.
 struct Shown {
     operator: Operator,
@@ -129,18 +147,18 @@ impl Shown {
         let on_sale = edge.on_sale(event).on_page(headers)?;
         let desk = edge.desk().on_page(headers)?;
         let now = edge.clock.now();
+        // A ticket may be used by now: no count may stand between it and its verdict.
         let arrivals = desk.arrived.count(&desk.orders, event, now).await;
-        let arrivals = arrivals.on_page(headers)?;
         let page = DoorPage {
             head: head(&on_sale),
             tabs: Tabs::of(self.operator.role, Tab::Door),
             gate: self.gate,
             verdict: self.verdict,
             problem: self.problem,
-            arrivals: Arrivals {
-                used: arrivals.used,
-                sold: arrivals.sold,
-            },
+            arrivals: arrivals.map(|counted| Arrivals {
+                used: counted.used,
+                sold: counted.sold,
+            }),
         };
         Ok(pages::respond(status, &page))
     }

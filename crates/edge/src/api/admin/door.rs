@@ -95,12 +95,13 @@ pub async fn scan(
 
 pub async fn check_in(edge: &Edge, event: EventId, code: &str, door: &Door) -> ApiResult<Scan> {
     check_names(door)?;
-    let (orders, now) = (&edge.desk()?.orders, edge.clock.now());
-    let scan = orders.scan((&*edge.keys, event), code, door, now).await;
-    let scan = scan.map_err(database_unavailable)?;
+    let (desk, now) = (edge.desk()?, edge.clock.now());
+    let round = desk.arrived.round(event);
+    let scan = desk.orders.scan((&*edge.keys, event), code, door, now);
+    let scan = scan.await.map_err(database_unavailable)?;
     metrics::counter!("usher_scans_total", "result" => word(&scan)).increment(1);
     if matches!(scan, Scan::Valid { .. }) {
-        edge.desk()?.arrived.one_more(event).await;
+        desk.arrived.one_more(event, round);
     }
     Ok(scan)
 }
