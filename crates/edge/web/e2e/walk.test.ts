@@ -1,6 +1,6 @@
 // A fan's whole way and an operator's controls, against the real usher with its own
 // Redis and Postgres, in a real browser.
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBrowser } from './browser.ts';
 import { Demo } from './demo.ts';
@@ -8,8 +8,8 @@ import { expectAccessible, PATIENCE_MS, visitor } from './visitor.ts';
 
 let demo: Demo;
 let browser: Browser;
-/** A ticket that the first walk buys, for the walk to the door. */
-let ticket: string;
+/** Tickets that the first walk buys, for the walk to the door. */
+let tickets: string[];
 
 beforeAll(async () => {
   demo = await Demo.start();
@@ -20,6 +20,30 @@ afterAll(async () => {
   await browser?.close();
   expect(await demo?.stop()).toBe(0);
 }, 60_000);
+
+type Look = (name: string) => Promise<void>;
+const NO_LOOK: Look = async () => {};
+
+/** From the turn to the tickets. */
+async function buy(page: Page, name: string, look = NO_LOOK): Promise<void> {
+  await page.getByRole('heading', { name: 'It is your turn' }).waitFor();
+  expect(await page.title()).toBe('Your turn');
+  await page.getByRole('button', { name: 'Choose your tickets' }).click();
+
+  await page.waitForURL(/\/seats$/);
+  await page.getByLabel('How many').waitFor();
+  await look('seats');
+  await page.getByLabel('How many').selectOption('2');
+  await page.getByRole('button', { name: 'Best together' }).click();
+  await page.waitForURL(/\/checkout\//);
+  await look('checkout');
+  await page.getByLabel('Name').fill(name);
+  await page.getByLabel('E-mail').fill('ada@example.org');
+  await page.getByRole('button', { name: /^Pay/ }).click();
+
+  await page.waitForURL(/\/orders\//);
+  await page.getByRole('heading', { name: 'You have your tickets' }).waitFor();
+}
 
 async function joinLine(page: Page): Promise<void> {
   await page.goto(`${demo.ready.base_url}/e/${demo.eventId}`);
@@ -37,29 +61,13 @@ test('a fan joins, waits, is let in, chooses two seats, pays, and has tickets', 
   await expectAccessible(page, 'queue');
 
   await demo.operate('PUT', '/admission', { mode: 'manual', rate_per_minute: 600 });
-  await page.getByRole('heading', { name: 'It is your turn' }).waitFor();
-  expect(await page.title()).toBe('Your turn');
-  await page.getByRole('button', { name: 'Choose your tickets' }).click();
-
-  await page.waitForURL(/\/seats$/);
-  await page.getByLabel('How many').waitFor();
-  await expectAccessible(page, 'seats');
-  await page.getByLabel('How many').selectOption('2');
-  await page.getByRole('button', { name: 'Best together' }).click();
-  await page.waitForURL(/\/checkout\//);
-  await expectAccessible(page, 'checkout');
-  await page.getByLabel('Name').fill('Ada Fan');
-  await page.getByLabel('E-mail').fill('ada@example.org');
-  await page.getByRole('button', { name: /^Pay/ }).click();
-
-  await page.waitForURL(/\/orders\//);
-  await page.getByRole('heading', { name: 'You have your tickets' }).waitFor();
+  await buy(page, 'Ada Fan', (name) => expectAccessible(page, name));
   const codes = page.locator('img[src*="qr.svg"]');
   expect(await codes.count()).toBe(2);
   const drawn = await codes.first().evaluate((image: HTMLImageElement) => image.naturalWidth);
   expect(drawn).toBeGreaterThan(0);
   await expectAccessible(page, 'order');
-  ticket = await page.locator('.ticket code').first().innerText();
+  tickets = await page.locator('.ticket code').allInnerTexts();
   await page.getByText('I need no more tickets').click();
   await page.getByRole('button', { name: 'Let the next person in' }).click();
   await page.getByText('Your place inside goes to the next person').waitFor();
@@ -162,6 +170,11 @@ test('a place moves to another device, and the old one lets go', async () => {
 }, 120_000);
 
 test('staff find the order of a ticket and let it in once', async () => {
+  const [ticket = '', second = ''] = tickets;
+  await demo.operate('PUT', '/admission', { mode: 'manual', rate_per_minute: 600 });
+  const other = await visitor(browser);
+  await joinLine(other.page);
+  await buy(other.page, 'Ada Second');
   const { page, problems } = await visitor(browser);
   await page.goto(demo.ready.console_url);
   await page.getByLabel('API key').fill(demo.ready.api_key);
@@ -169,16 +182,26 @@ test('staff find the order of a ticket and let it in once', async () => {
   await page.getByRole('link', { name: 'Find an order' }).click();
   await page.getByLabel(/name or e-mail/).fill('ada@exam');
   await page.getByRole('button', { name: 'Find' }).click();
-  await page.getByText('Ada Fan').first().waitFor();
+  await page.getByText('Ada Second').waitFor();
+  await expectAccessible(page, 'desk-orders');
+  await page.getByRole('link', { name: 'Ada Fan' }).click();
   await page.getByText(ticket).waitFor();
   await expectAccessible(page, 'desk-order');
+  const lanes = [{ lane: 'main' }, { lane: 'presale', needs_code: true }];
+  await demo.operate('PATCH', '', { line: { lanes } });
   await page.goto(`${demo.ready.console_url}/e/${demo.eventId}/invites`);
+  await page.getByLabel('How many codes').fill('3');
+  await page.getByRole('button', { name: 'Make them' }).click();
+  await page.getByText('3 codes for the lane presale').waitFor();
   await expectAccessible(page, 'invites');
 
   await page.getByRole('link', { name: 'Check-in' }).click();
   const answer = page.getByRole('alert');
   // As a scanner types: into whatever has the focus, and then Enter.
+  const ticketField = page.getByLabel('Ticket', { exact: true });
+  const isReady = () => ticketField.evaluate((field) => field === document.activeElement);
   const scan = async (code: string, said: string | RegExp) => {
+    await expect.poll(isReady, { timeout: PATIENCE_MS }).toBe(true);
     await page.keyboard.type(code);
     await page.keyboard.press('Enter');
     await answer.getByText(said).waitFor();
@@ -186,6 +209,23 @@ test('staff find the order of a ticket and let it in once', async () => {
   await scan(ticket, 'Admitted');
   await page.getByText(/1 of \d+ checked in/).waitFor();
   await expectAccessible(page, 'door-admitted');
+  const loseAnswer = async (route: Route) => {
+    await route.fetch();
+    await route.abort();
+  };
+  await page.route(/\/door$/, loseAnswer);
+  await scan(second, 'No answer; it may be checked in');
+  await page.unroute(/\/door$/, loseAnswer);
+  await scan(second, /Checked in here \d+ seconds? ago/);
+  await expectAccessible(page, 'door-just-now');
+  const gate = page.getByLabel('Where you stand');
+  await gate.focus();
+  await page.keyboard.type(ticket);
+  await page.keyboard.press('Enter');
+  await answer.getByText('Not checked').waitFor();
+  expect(await gate.inputValue()).toBe('Main door');
+  await gate.fill('North');
+  await gate.press('Enter');
   await scan(ticket, /Already used at \d\d:\d\d/);
   await expectAccessible(page, 'door-used');
   await scan('GIBBERISH', 'Unknown ticket');

@@ -33,8 +33,17 @@ export async function readCodes(
   const stream = await navigator.mediaDevices.getUserMedia({
     video: { facingMode: 'environment' },
   });
+  const letGo = () => {
+    for (const track of stream.getTracks()) track.stop();
+    video.srcObject = null;
+  };
   video.srcObject = stream;
-  await video.play();
+  try {
+    await video.play();
+  } catch (error) {
+    letGo();
+    throw error;
+  }
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isOn = true;
   const look = async () => {
@@ -48,7 +57,6 @@ export async function readCodes(
   return () => {
     isOn = false;
     clearTimeout(timer);
-    for (const track of stream.getTracks()) track.stop();
-    video.srcObject = null;
+    letGo();
   };
 }

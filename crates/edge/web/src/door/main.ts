@@ -5,6 +5,7 @@ import './door.css';
 import { make, ref } from '../lib/dom.ts';
 import { localiseTimes } from '../lib/times.ts';
 import { canReadCodes, readCodes } from './camera.ts';
+import { holdsTicket } from './gate.ts';
 import { Sightings } from './sightings.ts';
 import { Turns } from './turns.ts';
 
@@ -12,15 +13,19 @@ const TIMEOUT_MS = 20_000;
 /** Other doors let people in too. */
 const COUNT_AGAIN_MS = 15_000;
 const GATE_KEY = 'usher-gate';
-const NOT_CHECKED = 'Not checked: the server did not answer. Scan the ticket again.';
-const TOO_FAST = 'Not checked: wait for the answers, then scan the ticket again.';
+/** The answer may be lost, and not the scan. */
+const NO_ANSWER = 'No answer; it may be checked in. Scan again to see.';
+const WRONG_FIELD = 'Not checked: the ticket went into where you stand. Scan it again.';
 
 const form = ref<HTMLFormElement>('scan');
 const verdict = ref('verdict');
 const gate = ref<HTMLInputElement>('gate');
 const code = form.elements.namedItem('code') as HTMLInputElement;
-const turns = new Turns();
+const turns = new Turns((hasMissed) => {
+  ref('missed').hidden = !hasMissed;
+});
 let stopCamera: (() => void) | null = null;
+let isCameraStarting = false;
 
 function warn(sentence: string): void {
   verdict.replaceChildren(make('p', sentence, 'notice warn'));
@@ -46,11 +51,11 @@ async function check(scanned: string): Promise<void> {
       body: new URLSearchParams({ code: scanned, gate: gate.value }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    // The session is over: what came is the page to sign in.
-    if (response.redirected) return location.reload();
-    if (!take(['verdict', 'arrivals'], await response.text())) warn(NOT_CHECKED);
+    // The session is over, or the role no longer suffices: what came is a page of its own.
+    if (response.redirected || response.status === 403) return location.reload();
+    if (!take(['verdict', 'arrivals'], await response.text())) warn(NO_ANSWER);
   } catch {
-    warn(NOT_CHECKED);
+    warn(NO_ANSWER);
   } finally {
     verdict.removeAttribute('aria-busy');
     makeReady();
@@ -63,8 +68,7 @@ function makeReady(): void {
 }
 
 function scan(scanned: string): void {
-  if (!scanned.trim()) return;
-  if (!turns.take(() => check(scanned))) warn(TOO_FAST);
+  if (scanned.trim()) turns.take(() => check(scanned));
 }
 
 form.addEventListener('submit', (event) => {
@@ -80,8 +84,21 @@ document.addEventListener('keydown', (event) => {
   if (isText && event.key !== ' ' && !(event.target instanceof HTMLInputElement)) code.focus();
 });
 
-gate.value = localStorage.getItem(GATE_KEY) ?? gate.value;
-gate.addEventListener('change', () => localStorage.setItem(GATE_KEY, gate.value));
+let stand = localStorage.getItem(GATE_KEY) ?? gate.value;
+gate.value = stand;
+gate.addEventListener('change', () => {
+  if (holdsTicket(gate.value)) {
+    gate.value = stand;
+    return warn(WRONG_FIELD);
+  }
+  stand = gate.value;
+  localStorage.setItem(GATE_KEY, stand);
+});
+gate.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter') return;
+  event.preventDefault();
+  code.focus();
+});
 
 setInterval(async () => {
   if (document.hidden) return;
@@ -92,6 +109,7 @@ setInterval(async () => {
 }, COUNT_AGAIN_MS);
 
 async function switchCamera(): Promise<void> {
+  if (isCameraStarting) return;
   const [video, toggle] = [ref<HTMLVideoElement>('video'), ref('camera-switch')];
   const answer = ref('camera-answer');
   answer.textContent = '';
@@ -101,12 +119,15 @@ async function switchCamera(): Promise<void> {
   } else {
     const sightings = new Sightings();
     video.hidden = false;
+    isCameraStarting = true;
     try {
       stopCamera = await readCodes(video, (seen) => {
         if (sightings.isNew(seen, Date.now())) scan(seen);
       });
     } catch {
       answer.textContent = 'The camera cannot be used. Allow it in the browser, or type the code.';
+    } finally {
+      isCameraStarting = false;
     }
   }
   video.hidden = stopCamera === null;

@@ -12,6 +12,13 @@ test('another code, and the same one after a while, are checked', () => {
   const sightings = new Sightings();
   expect(sightings.isNew('a', 0)).toBe(true);
   expect(sightings.isNew('b', 200)).toBe(true);
-  expect(sightings.isNew('a', 400)).toBe(true);
-  expect(sightings.isNew('a', 400 + GONE_MS)).toBe(true);
+  expect(sightings.isNew('a', GONE_MS)).toBe(true);
+});
+
+test('two codes in view are checked once each, whichever is seen first', () => {
+  const sightings = new Sightings();
+  const seen = ['a', 'b', 'a', 'b', 'b', 'a'].map((code, turn) =>
+    sightings.isNew(code, turn * 150),
+  );
+  expect(seen).toEqual([true, true, false, false, false, false]);
 });

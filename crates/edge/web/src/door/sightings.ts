@@ -6,12 +6,16 @@
 export const GONE_MS = 3_000;
 
 export class Sightings {
-  #last: { code: string; atMs: number } | null = null;
+  /** Of each code in view; two may lie before the camera. No more than were seen in `GONE_MS`. */
+  readonly #lastSeen = new Map<string, number>();
 
   /** Whether this sighting is to be checked. */
   isNew(code: string, nowMs: number): boolean {
-    const last = this.#last;
-    this.#last = { code, atMs: nowMs };
-    return last === null || last.code !== code || nowMs - last.atMs >= GONE_MS;
+    for (const [seen, atMs] of this.#lastSeen) {
+      if (nowMs - atMs >= GONE_MS) this.#lastSeen.delete(seen);
+    }
+    const isNew = !this.#lastSeen.has(code);
+    this.#lastSeen.set(code, nowMs);
+    return isNew;
   }
 }

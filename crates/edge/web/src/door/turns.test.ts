@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { MAX_WAITING, Turns } from './turns.ts';
 
 test('tasks run one at a time, in their order', async () => {
-  const turns = new Turns();
+  const turns = new Turns(() => {});
   const told: string[] = [];
   const task = (name: string) => async () => {
     told.push(`${name} begins`);
@@ -21,7 +21,7 @@ test('tasks run one at a time, in their order', async () => {
 });
 
 test('what is too much is refused, and taken again once there is room', async () => {
-  const turns = new Turns();
+  const turns = new Turns(() => {});
   let open = () => {};
   const held = new Promise<void>((resolve) => {
     open = resolve;
@@ -31,4 +31,25 @@ test('what is too much is refused, and taken again once there is room', async ()
   expect(taken.at(-1)).toBe(false);
   open();
   await expect.poll(() => turns.take(async () => {})).toBe(true);
+});
+
+test('that one was refused is told until a later one is done', async () => {
+  let hasMissed = false;
+  const turns = new Turns((missed) => {
+    hasMissed = missed;
+  });
+  let open = () => {};
+  const held = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const done: number[] = [];
+  for (let task = 1; task <= MAX_WAITING + 1; task += 1) {
+    turns.take(() => held.then(() => void done.push(task)));
+  }
+  expect(hasMissed).toBe(true);
+  open();
+  await expect.poll(() => done.length).toBe(MAX_WAITING);
+  expect(hasMissed).toBe(true);
+  expect(turns.take(async () => {})).toBe(true);
+  await expect.poll(() => hasMissed).toBe(false);
 });
