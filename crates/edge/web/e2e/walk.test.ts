@@ -216,7 +216,7 @@ test('staff find the order of a ticket and let it in once', async () => {
   await page.route(/\/door$/, loseAnswer);
   await scan(second, 'No answer; it may be checked in');
   await page.unroute(/\/door$/, loseAnswer);
-  await scan(second, /Checked in here \d+ seconds? ago/);
+  await scan(second, 'Checked in here');
   await expectAccessible(page, 'door-just-now');
   const gate = page.getByLabel('Where you stand');
   await gate.focus();
