@@ -6,6 +6,7 @@
 use std::future::Future;
 
 use sqlx::{PgPool, Postgres, Transaction};
+use usher_base::OrderId;
 
 use super::store::{self, StoredEvent};
 use super::{deliveries, views, words};
@@ -35,10 +36,11 @@ where
         return Ok(0);
     }
     let events = store::of(&mut tx, &ids).await?;
+    let begun: Vec<Option<OrderId>> = events.iter().map(words::begun).collect();
     let sent = send(events).await.min(ids.len());
     deliveries::enqueue(&mut tx, &ids[..sent]).await?;
     views::fold(&mut tx, &ids[..sent]).await?;
-    words::fold(&mut tx, &ids[..sent]).await?;
+    words::enter(&mut tx, begun.iter().take(sent).flatten()).await?;
     sqlx::query("DELETE FROM outbox WHERE id = ANY($1)")
         .bind(&ids[..sent])
         .execute(&mut *tx)

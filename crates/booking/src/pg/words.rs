@@ -3,20 +3,30 @@
 //! compared with them.
 
 use sqlx::{PgConnection, PgPool};
-use usher_base::EventId;
+use usher_base::{EventId, OrderId};
+
+use super::store::{Kind, StoredEvent};
 
 /// Differences that one comparison names.
 const MAX_NAMED: i64 = 100;
 
-/// Enters the orders of which it is being published that their payment has begun.
-pub(super) async fn fold(tx: &mut PgConnection, ids: &[i64]) -> Result<(), sqlx::Error> {
+/// The order whose payment has begun, if that is what happened.
+pub(super) fn begun(event: &StoredEvent) -> Option<OrderId> {
+    let is_told = event.kind == Kind::PaymentStarted.as_str();
+    event.order_id.filter(|_| is_told)
+}
+
+/// Enters the words of these orders' bills.
+pub(super) async fn enter(
+    tx: &mut PgConnection,
+    orders: impl Iterator<Item = &OrderId>,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO desk_words
-         SELECT o.id, words_of_bill(o.billing) FROM domain_events e JOIN orders o ON o.id = e.order_id
-         WHERE e.id = ANY ($1) AND e.kind = 'PaymentStarted'
+         SELECT id, words_of_bill(billing) FROM orders WHERE id = ANY ($1)
          ON CONFLICT (order_id) DO NOTHING",
     )
-    .bind(ids)
+    .bind(orders.map(|order| order.uuid()).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map(drop)
