@@ -142,7 +142,7 @@ impl Controller {
         }
         let flow = self.flow(now_ms, room, clause);
         let auto = self.auto(flow, sight, signals.as_ref(), target_p99_ms, &policy);
-        let chosen = by_policy(auto, &policy);
+        let chosen = self.within_max(by_policy(auto, &policy));
         let (release, clause) = self.pace(now_ms, dt_s, chosen, room, &policy);
         Decision {
             at_ms: now_ms,
@@ -152,6 +152,18 @@ impl Controller {
             reach: self.reach(now_ms, room),
             auto,
             state: self.snapshot(now_ms, room, sight, target_p99_ms),
+        }
+    }
+
+    /// The event's own maximum binds in every mode, and is told like the policy's.
+    fn within_max(&self, chosen: AutoRate) -> AutoRate {
+        let rate_per_s = f64::from(self.tuning.release_max_per_s);
+        if chosen.rate_per_s <= rate_per_s {
+            return chosen;
+        }
+        AutoRate {
+            rate_per_s,
+            clause: Clause::MaxRate,
         }
     }
 
@@ -310,7 +322,8 @@ impl Controller {
             (rate_per_s, clause) = (min, Clause::MinRate);
         }
         if !blind {
-            self.last.rate_per_s = rate_per_s;
+            let max = f64::from(self.tuning.release_max_per_s);
+            self.last.rate_per_s = rate_per_s.min(max);
         }
         AutoRate { rate_per_s, clause }
     }

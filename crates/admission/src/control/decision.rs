@@ -34,7 +34,7 @@ pub enum Clause {
     RateCap,
     /// The operator's minimum.
     MinRate,
-    /// The operator's maximum.
+    /// The operator's maximum, in the policy or for the event (`release_max_per_s`).
     MaxRate,
     /// The operator's cap of people inside.
     MaxInside,
