@@ -35,6 +35,7 @@ mod programs;
 mod proxy;
 mod redis;
 mod server_user;
+mod slow_log;
 mod template;
 mod watcher;
 
@@ -43,6 +44,7 @@ pub use postgres::{Postgres, PostgresOptions};
 pub use priority::held_up;
 pub use proxy::Proxy;
 pub use redis::{Redis, RedisOptions};
+pub use slow_log::SlowScript;
 
 /// Whatever ends this process, `kill -9` included, ends the child that the command starts
 /// (Linux; elsewhere nothing is tied). The kernel watches the thread that starts it, so

@@ -10,10 +10,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use redis::{Cmd, Connection, Value, cmd};
-use usher_sandbox::{Redis, held_up};
+use usher_sandbox::{Redis, SlowScript, held_up};
 
 const LOOK_EVERY: Duration = Duration::from_millis(1);
-const SLOW_LOG_ENTRIES: u32 = 16_384;
+const SLOW_LOG_ENTRIES: usize = 16_384;
 const MAX_TOLD: usize = 10;
 
 /// What is known of Redis so far.
@@ -30,10 +30,8 @@ struct Look {
 
 /// A script of the slow log, and all that Redis did between the looks around it.
 #[derive(Clone)]
-pub struct Slow {
-    /// Its first key after the event's meta says which it was.
-    key: String,
-    wall: Duration,
+struct Slow {
+    script: SlowScript,
     worked: Duration,
     waited: Duration,
     scripts: u64,
@@ -42,7 +40,7 @@ pub struct Slow {
 impl Slow {
     /// Redis worked no longer on it.
     fn worked_at_most(&self) -> Duration {
-        self.wall.min(self.worked)
+        self.script.took.min(self.worked)
     }
 }
 
@@ -56,18 +54,20 @@ pub struct Seen {
 /// Looks until it is asked what it saw.
 pub struct Watch {
     connection: Connection,
+    pid: u32,
     is_over: Arc<AtomicBool>,
     looking: JoinHandle<Vec<Look>>,
 }
 
 impl Watch {
-    /// Of the scripts that take longer than `logged_from` by the wall clock.
+    /// Of the scripts that take longer than `logged_from` by the wall clock. What comes
+    /// after this returns and before `end` lies between two looks.
     pub fn begin(redis: &Redis, logged_from: Duration) -> Self {
         let (client, pid) = (redis::Client::open(redis.url()).unwrap(), redis.pid());
         let mut connection = client.get_connection().unwrap();
         for (name, value) in [
             ("slowlog-log-slower-than", logged_from.as_micros()),
-            ("slowlog-max-len", SLOW_LOG_ENTRIES.into()),
+            ("slowlog-max-len", SLOW_LOG_ENTRIES as u128),
         ] {
             let value = value.to_string();
             run(
@@ -79,8 +79,8 @@ impl Watch {
         run(cmd("SLOWLOG").arg("RESET"), &mut connection);
         let is_over = Arc::new(AtomicBool::new(false));
         let (over, mut own) = (Arc::clone(&is_over), client.get_connection().unwrap());
+        let mut looks = vec![Look::take(&mut own, pid)];
         let looking = std::thread::spawn(move || {
-            let mut looks = vec![Look::take(&mut own, pid)];
             while !over.load(Ordering::Relaxed) {
                 std::thread::sleep(LOOK_EVERY);
                 looks.push(Look::take(&mut own, pid));
@@ -89,6 +89,7 @@ impl Watch {
         });
         Self {
             connection,
+            pid,
             is_over,
             looking,
         }
@@ -96,18 +97,23 @@ impl Watch {
 
     pub fn end(mut self) -> Seen {
         self.is_over.store(true, Ordering::Relaxed);
-        let looks = self.looking.join().unwrap();
+        let mut looks = self.looking.join().unwrap();
+        looks.push(Look::take(&mut self.connection, self.pid));
         let mut get = cmd("SLOWLOG");
         get.arg("GET").arg(SLOW_LOG_ENTRIES);
         let mut entries: Vec<Value> = get.query(&mut self.connection).unwrap();
+        assert!(
+            entries.len() < SLOW_LOG_ENTRIES,
+            "the slow log may have lost some"
+        );
         entries.reverse(); // The newest came first.
-        let slow = entries.iter().enumerate();
-        let slow = slow.filter_map(|(nth, entry)| slow_script(nth, entry, &looks));
         let (first, last) = (looks[0], looks[looks.len() - 1]);
+        let slow =
+            (first.logged..last.logged).filter_map(|nth| slow_script(nth, &entries[nth], &looks));
         Seen {
             scripts: last.scripts,
             slow: slow.collect(),
-            waited: last.waited - first.waited,
+            waited: last.waited.saturating_sub(first.waited),
         }
     }
 }
@@ -139,35 +145,18 @@ impl Look {
     }
 }
 
-/// The `nth` entry of the slow log, if it is a script and was seen to come.
+/// The `nth` entry of the slow log, which came between the first look and the last, if it
+/// is a script.
 fn slow_script(nth: usize, entry: &Value, looks: &[Look]) -> Option<Slow> {
-    let (key, wall) = key_and_time(entry)?;
+    let script = SlowScript::of(entry)?;
     let after = looks.partition_point(|look| look.logged <= nth);
-    let (before, after) = (looks.get(after.checked_sub(1)?)?, looks.get(after)?);
+    let (before, after) = (&looks[after - 1], &looks[after]);
     Some(Slow {
-        key,
-        wall,
-        worked: after.worked - before.worked,
-        waited: after.waited - before.waited,
-        scripts: after.scripts - before.scripts,
+        script,
+        worked: after.worked.saturating_sub(before.worked),
+        waited: after.waited.saturating_sub(before.waited),
+        scripts: after.scripts.saturating_sub(before.scripts),
     })
-}
-
-/// Of a logged EVALSHA; other commands are not ours.
-fn key_and_time(entry: &Value) -> Option<(String, Duration)> {
-    let Value::Array(fields) = entry else {
-        return None;
-    };
-    let (Value::Int(micros), words) = (fields.get(2)?, fields.get(3)?) else {
-        return None;
-    };
-    let words: Vec<Vec<u8>> = redis::from_redis_value_ref(words).ok()?;
-    if words.first()? != b"EVALSHA" {
-        return None;
-    }
-    let key = String::from_utf8_lossy(words.get(4)?);
-    let key = key.rsplit("}:").next()?.to_owned();
-    Some((key, Duration::from_micros(micros.unsigned_abs())))
 }
 
 impl Seen {
@@ -186,7 +175,7 @@ impl Seen {
             let longer = self.slow.iter().filter(|one| time(one) > bound);
             longer.count()
         };
-        let wall = |one: &Slow| one.wall;
+        let wall = |one: &Slow| one.script.took;
         println!("| {} scripts | longest | above {bound:?} |", self.scripts);
         println!("| --- | --: | --: |");
         println!(
@@ -206,12 +195,12 @@ impl Seen {
         println!("\n| the slowest | on | Redis worked around it | and waited | scripts there |");
         println!("| --: | --- | --: | --: | --: |");
         let mut slow = self.slow.clone();
-        slow.sort_by_key(|one| std::cmp::Reverse(one.wall));
+        slow.sort_by_key(|one| std::cmp::Reverse(one.script.took));
         for one in slow.iter().take(MAX_TOLD) {
-            let Slow { key, wall, .. } = one;
+            let SlowScript { key, took } = &one.script;
             let (worked, waited) = (one.worked, one.waited);
             println!(
-                "| {wall:?} | {key} | {worked:?} | {waited:?} | {} |",
+                "| {took:?} | {key} | {worked:?} | {waited:?} | {} |",
                 one.scripts
             );
         }

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use redis::{Cmd, FromRedisValue, Value, cmd};
 use usher_base::redis::{Redis, Script};
 use usher_queue::SCRIPTS;
+use usher_sandbox::SlowScript;
 
 /// What a script may take at most, as docs/draw.md has it.
 const BOUND: Duration = Duration::from_micros(2_500);
@@ -134,9 +135,10 @@ impl Gauge {
         let entries: Vec<Value> = self
             .ask(cmd("SLOWLOG").arg("GET").arg(SLOW_LOG_ENTRIES))
             .await?;
-        let longest = entries.iter().filter_map(script_micros).max();
+        let scripts = entries.iter().filter_map(SlowScript::of);
+        let longest = scripts.map(|script| script.took).max();
         Ok(match longest {
-            Some(longest) => longest.to_string(),
+            Some(longest) => longest.as_micros().to_string(),
             None => format!("< {}", LOGGED_FROM.as_micros()),
         })
     }
@@ -144,16 +146,4 @@ impl Gauge {
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
         Ok(self.redis.command(command.clone()).await?)
     }
-}
-
-/// How long a logged EVALSHA took; other commands are not ours.
-fn script_micros(entry: &Value) -> Option<u64> {
-    let Value::Array(fields) = entry else {
-        return None;
-    };
-    let (Value::Int(micros), Value::Array(words)) = (fields.get(2)?, fields.get(3)?) else {
-        return None;
-    };
-    let is_script = matches!(words.first()?, Value::BulkString(word) if word == b"EVALSHA");
-    is_script.then_some(micros.unsigned_abs())
 }
