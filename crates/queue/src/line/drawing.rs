@@ -10,9 +10,9 @@ use crate::scripts;
 
 /// Fans of the list that one call reads, or a rebuild brings back.
 const LIST_FANS_PER_CALL: usize = 125;
-/// Numbers that one call gives out: with a million fans in the list each costs some 6 us,
-/// most of it for taking the fan out of the list, and up to five times that while the
-/// machine's memory is busy.
+/// Numbers that one call gives out: with a million fans in the list each costs 8 us on
+/// average, most of it for taking the fan out of the list, and 60 in the slowest call seen
+/// (docs/draw.md), while the machine's memory is busy.
 pub(crate) const NUMBERS_PER_CALL: usize = 25;
 
 /// Whether numbers are given for the first time or brought back after a loss.
