@@ -4,9 +4,7 @@
 use sqlx::PgPool;
 use usher_base::EventId;
 
-use crate::change::{Change, MAX_CHANGES_PER_READ};
 use crate::control::{Constants, ConstantsError};
-use crate::pg::audit::{self, About};
 use crate::pg::constants as table;
 
 #[derive(Debug, thiserror::Error)]
@@ -44,15 +42,5 @@ impl EventConstants {
         constants.validate()?;
         let before = table::write(&self.pool, event, constants, who).await?;
         Ok(before.unwrap_or_default())
-    }
-
-    /// Who changed them when, from what to what; the newest first.
-    pub async fn changes(
-        &self,
-        event: EventId,
-        at_most: u32,
-    ) -> Result<Vec<Change<Constants>>, sqlx::Error> {
-        let at_most = at_most.min(MAX_CHANGES_PER_READ);
-        audit::changes(&self.pool, (event, About::Constants), at_most).await
     }
 }

@@ -7,7 +7,6 @@ pub mod sim;
 
 mod cache;
 mod calibration;
-mod change;
 mod constants;
 mod decisions;
 mod gate;
@@ -20,7 +19,6 @@ mod status;
 mod stock;
 
 pub use calibration::{Calibration, CalibrationStep, Calibrations};
-pub use change::{Change, MAX_CHANGES_PER_READ};
 pub use constants::{ConstantsChangeError, EventConstants};
 pub use decisions::decisions_between;
 pub use gate::{Gate, Permit, Refused};

@@ -8,9 +8,7 @@ use usher_base::EventId;
 use usher_base::redis::{CallError, Hint, HintKind, Redis};
 use usher_queue::Line;
 
-use crate::change::{Change, MAX_CHANGES_PER_READ};
 use crate::control::{Mode, Policy, PolicyError};
-use crate::pg::audit::{self, About};
 use crate::pg::policies as table;
 use crate::{cache, keys};
 
@@ -48,29 +46,19 @@ impl Policies {
         Ok(table::read(&self.pool, event).await?.policy)
     }
 
-    /// Who changed it when, from what to what; the newest first.
-    pub async fn changes(
-        &self,
-        event: EventId,
-        at_most: u32,
-    ) -> Result<Vec<Change<Policy>>, sqlx::Error> {
-        let at_most = at_most.min(MAX_CHANGES_PER_READ);
-        audit::changes(&self.pool, (event, About::Policy), at_most).await
-    }
-
     /// Removes all that Redis has of an event that was deleted.
     pub async fn unlink(&self, event: EventId) -> Result<(), CallError> {
         self.redis().unlink(&keys::all_of_event(event)).await
     }
 
-    /// Puts a policy in force, with who said so. An error after a pause says that
-    /// the pause is not durable; it is in force nevertheless.
+    /// Puts a policy in force, with who said so. Returns what was in force before. An
+    /// error after a pause says that the pause is not durable; it is in force nevertheless.
     pub async fn put(
         &self,
         event: EventId,
         policy: &Policy,
         who: &str,
-    ) -> Result<(), PolicyChangeError> {
+    ) -> Result<Policy, PolicyChangeError> {
         policy.validate()?;
         if policy.mode == Mode::Paused {
             let known = mirrored(self.redis(), event).await?;
@@ -81,12 +69,12 @@ impl Policies {
             };
             self.mirror(event, &ahead).await?;
         }
-        let written = table::write(&self.pool, event, policy, who).await?;
+        let (before, written) = table::write(&self.pool, event, policy, who).await?;
         self.mirror(event, &written).await?;
         // A lost hint costs a tick.
         let kind = HintKind::Changed;
         let _ = self.redis().hint(Hint { event, kind }).await;
-        Ok(())
+        Ok(before.unwrap_or_default())
     }
 
     /// Writes Postgres's policy to Redis where that has none or an older one: after

@@ -132,7 +132,13 @@ async fn each_role_may_do_what_the_table_says() {
         .target()
         .get("/api/v1/admin/audit", Some(&operator))
         .unwrap();
-    let audit = audit.expect(200).to_string();
+    let audit = audit.expect(200);
+    let mut entries = audit["data"].as_array().unwrap().iter();
+    let paused = entries.find(|entry| entry["action"] == "admission_changed");
+    let details = &paused.unwrap()["details"];
+    assert_eq!(details["before"]["mode"], "auto");
+    assert_eq!(details["after"]["mode"], "paused");
+    let audit = audit.to_string();
     assert!(audit.contains("Olga") && audit.contains("operator_added"));
     assert!(!audit.contains(&operator) && !usher.usher.log().contains(&operator));
 }

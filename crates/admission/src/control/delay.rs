@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// What is assumed of a stage before it is measured, and how quickly the measured is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StageTuning {
     /// Nobody follows later than this many seconds.
     pub window_s: u32,

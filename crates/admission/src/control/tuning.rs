@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::delay::StageTuning;
 
 /// The constants of outer law and inner limiter. What an operator steers by day is in `Policy`; this is for the
-/// person who calibrates. Unknown fields are refused, missing ones take their default.
+/// person who calibrates. While two versions run beside each other a leader may read the other's: missing fields take
+/// their default, unknown ones are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Tuning {
     // What calibration (`usher calibrate`) or the operator knows before the sale.
     /// Wanted first-attempt requests/s at the start: the calibrated capacity.
@@ -437,11 +438,15 @@ mod tests {
     }
 
     #[test]
-    fn one_field_alone_is_enough_and_a_typo_is_refused() {
-        let some: Tuning = serde_json::from_str(r#"{"start_requests_per_s": 40}"#).unwrap();
-        assert_eq!(some.start_requests_per_s, 40.0);
-        assert_eq!(some.windup, Tuning::default().windup);
-        assert!(serde_json::from_str::<Tuning>(r#"{"start_request_per_s": 40}"#).is_err());
+    fn constants_of_an_older_and_of_a_later_version_can_be_read() {
+        let older: Tuning = serde_json::from_str(r#"{"start_requests_per_s": 40}"#).unwrap();
+        assert_eq!(older.start_requests_per_s, 40.0);
+        assert_eq!(older.windup, Tuning::default().windup);
+        let mut later = serde_json::to_value(Tuning::default()).unwrap();
+        later["of_a_later_version"] = 1.into();
+        later["claims"]["of_a_later_version"] = 1.into();
+        let read: Tuning = serde_json::from_value(later).unwrap();
+        assert_eq!(read, Tuning::default());
     }
 
     #[test]

@@ -45,31 +45,79 @@ impl LawSettings {
 /// Of all events, as Postgres had it last.
 #[derive(Default)]
 pub(super) struct SettingsOfAll {
-    known: RwLock<Option<HashMap<EventId, LawSettings>>>,
+    known: RwLock<HashMap<EventId, LawSettings>>,
 }
 
 impl SettingsOfAll {
     /// What was known stays without Postgres.
     pub async fn refresh(&self, pool: &PgPool) {
-        if let Ok(Ok(read)) = tokio::time::timeout(READ_WITHIN, table::all(pool)).await {
-            *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(read);
+        match tokio::time::timeout(READ_WITHIN, table::all(pool)).await {
+            Ok(Ok(read)) => {
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = read;
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "what the laws are set to cannot be read"),
+            Err(_) => tracing::warn!("what the laws are set to was not read in time"),
         }
     }
 
-    /// `None` before the first reading: then nobody knows whether anything is set.
+    /// `None` for an event that the last reading lacks, such as one that is newer: then
+    /// nobody knows whether anything is set.
     pub fn of(&self, event: EventId) -> Option<LawSettings> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let settings = known.as_ref()?.get(&event);
-        Some(settings.copied().unwrap_or_default())
+        known.get(&event).copied()
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use usher_base::Timestamp;
+    use usher_queue::pg::{NewLine, Store};
+    use usher_queue::{LaneSetup, LineSettings, Schedule, Setup};
+    use usher_sandbox::Sandbox;
+
     use super::*;
     use crate::cache;
     use crate::control::{AgeCount, Controller, Policy, Room, Signals, Stock};
+    use crate::leader::{Kept, tally::Tally};
+
+    #[tokio::test]
+    async fn nothing_set_is_known_only_of_an_event_that_was_read() {
+        let sandbox = Sandbox::start().await.unwrap();
+        let pool = PgPool::connect(&sandbox.postgres.url()).await.unwrap();
+        let settings = SettingsOfAll::default();
+        settings.refresh(&pool).await;
+        let event = EventId::new(Timestamp::from_millis(1_795_255_200_000));
+        let lane = LaneSetup {
+            lane: "main".parse().unwrap(),
+            weight: 1,
+            needs_code: false,
+        };
+        let setup = Setup {
+            settings: LineSettings::default(),
+            schedule: Schedule::default(),
+            lanes: vec![lane],
+        };
+        let new = NewLine { event, setup };
+        Store::new(pool.clone()).create_line(&new).await.unwrap();
+        assert_eq!(settings.of(event), None, "it is newer than the reading");
+        until_read(&settings, &pool, event).await;
+        assert_eq!(settings.of(event), Some(LawSettings::default()));
+        pool.close().await;
+        settings.refresh(&pool).await;
+        assert_eq!(settings.of(event), Some(LawSettings::default()));
+    }
+
+    /// On a busy machine a reading may not be done in time.
+    async fn until_read(settings: &SettingsOfAll, pool: &PgPool, event: EventId) {
+        for _ in 0..50 {
+            settings.refresh(pool).await;
+            if settings.of(event).is_some() {
+                return;
+            }
+        }
+        panic!("the event is never read");
+    }
 
     #[test]
     fn the_law_follows_the_claim_window_and_every_window_makes_a_legal_law() {
@@ -107,9 +155,16 @@ mod tests {
             let (at_ms, policy) = (1_795_255_200_000 + s * 997, Policy::default());
             law.tick(at_ms, Some(&Signals::default()), &room, &policy);
         }
-        let text = cache::to_json(&law);
+        let kept = Kept {
+            at: Timestamp::from_millis(1_795_255_200_000),
+            law,
+            counted: Tally::default(),
+            stock: None,
+        };
+        let text = cache::to_json(&kept);
         println!("{} bytes", text.len());
-        assert_eq!(cache::from_json::<Controller>(&text), Some(law));
+        let read: Kept = cache::from_json(&text).unwrap();
+        assert_eq!(read.law, kept.law);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(crate) async fn read(pool: &PgPool, event: EventId) -> Result<Option<Constan
         .bind(event.uuid())
         .fetch_optional(pool)
         .await?;
-    Ok(set.and_then(legal))
+    Ok(set.and_then(|set| legal(event, set)))
 }
 
 /// Writes the constants and the entry of the log in one transaction. Returns what
@@ -32,7 +32,7 @@ pub(crate) async fn write(
     .bind(event.uuid())
     .fetch_optional(&mut *transaction)
     .await?;
-    let before = before.and_then(legal);
+    let before = before.and_then(|set| legal(event, set));
     sqlx::query(
         "INSERT INTO admission_constants (event_id, constants, changed_by) VALUES ($1, $2, $3)
          ON CONFLICT (event_id) DO UPDATE
@@ -51,7 +51,39 @@ pub(crate) async fn write(
     Ok(before)
 }
 
-pub(super) fn legal(json: Value) -> Option<Constants> {
-    let constants: Constants = serde_json::from_value(json).ok()?;
-    constants.validate().is_ok().then_some(constants)
+/// Those that this version knows: a later one, which may run beside it, has more.
+pub(super) fn legal(event: EventId, mut set: Value) -> Option<Constants> {
+    if let Value::Object(fields) = &mut set {
+        fields.retain(|name, _| Constants::has(name));
+    }
+    let read = serde_json::from_value(set).map_err(|error| error.to_string());
+    let checked = read.and_then(|set: Constants| match set.validate() {
+        Ok(()) => Ok(set),
+        Err(error) => Err(error.to_string()),
+    });
+    checked
+        .inspect_err(
+            |error| tracing::warn!(error, %event, "the event's constants are not taken over"),
+        )
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn those_of_a_later_version_are_left_out_and_illegal_ones_not_taken_at_all() {
+        let event = EventId::from_uuid(uuid::Uuid::nil());
+        let known = Constants {
+            brake_p99: Some(1.5),
+            ..Constants::default()
+        };
+        let later = json!({ "brake_p99": 1.5, "of_a_later_version": [1] });
+        assert_eq!(legal(event, later), Some(known));
+        assert_eq!(legal(event, json!({ "brake_p99": 0.1 })), None);
+        assert_eq!(legal(event, json!({ "brake_p99": "high" })), None);
+    }
 }

@@ -11,26 +11,28 @@ use uuid::Uuid;
 use super::constants::legal;
 use crate::leader::LawSettings;
 
-/// More events than that are not led at once.
+/// More events than that are not led at once; the law of others stays as it is.
 const MAX_EVENTS: i64 = 10_000;
 
-/// Events of which nothing is set are left out.
+/// Each event that is led; one that is not there is unknown.
 pub(crate) async fn all(pool: &PgPool) -> Result<HashMap<EventId, LawSettings>, sqlx::Error> {
     let rows: Vec<(Uuid, Option<f64>, Option<Value>)> = sqlx::query_as(
         "SELECT event_id, requests_per_s, constants
-         FROM admission_calibrations FULL JOIN admission_constants USING (event_id)
-         JOIN lines USING (event_id)
-         WHERE lines.phase <> 'closed' LIMIT $1",
+         FROM lines LEFT JOIN admission_calibrations USING (event_id)
+         LEFT JOIN admission_constants USING (event_id)
+         WHERE phase <> 'closed' ORDER BY event_id LIMIT $1",
     )
     .bind(MAX_EVENTS)
     .fetch_all(pool)
     .await?;
     let settings = rows.into_iter().map(|(event, requests_per_s, constants)| {
+        let event = EventId::from_uuid(event);
+        let constants = constants.and_then(|set| legal(event, set));
         let settings = LawSettings {
             requests_per_s,
-            constants: constants.and_then(legal).unwrap_or_default(),
+            constants: constants.unwrap_or_default(),
         };
-        (EventId::from_uuid(event), settings)
+        (event, settings)
     });
     Ok(settings.collect())
 }

@@ -28,13 +28,14 @@ pub(crate) async fn read(pool: &PgPool, event: EventId) -> Result<Mirrored, sqlx
     })
 }
 
-/// Writes the policy and the entry of the log in one transaction.
+/// Writes the policy and the entry of the log in one transaction. Returns what was
+/// set before, too.
 pub(crate) async fn write(
     pool: &PgPool,
     event: EventId,
     policy: &Policy,
     who: &str,
-) -> Result<Mirrored, sqlx::Error> {
+) -> Result<(Option<Policy>, Mirrored), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let before: Option<Json<Policy>> =
         sqlx::query_scalar("SELECT policy FROM admission_policies WHERE event_id = $1 FOR UPDATE")
@@ -54,12 +55,14 @@ pub(crate) async fn write(
     .bind(who)
     .fetch_one(&mut *transaction)
     .await?;
-    let before = before.as_ref().map(|Json(before)| before);
+    let before = before.map(|Json(before)| before);
     let subject = (event, About::Policy);
-    audit::log(&mut transaction, subject, who, (before, policy)).await?;
+    let change = (before.as_ref(), policy);
+    audit::log(&mut transaction, subject, who, change).await?;
     transaction.commit().await?;
-    Ok(Mirrored {
+    let written = Mirrored {
         revision: revision.cast_unsigned(),
         policy: policy.clone(),
-    })
+    };
+    Ok((before, written))
 }

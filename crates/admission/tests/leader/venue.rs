@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use serde::de::DeserializeOwned;
 use sqlx::PgPool;
+use sqlx::types::Json;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -262,6 +264,26 @@ impl Venue {
     pub async fn put(&self, policy: Policy) {
         let put = self.policies.put(self.event, &policy, "olga");
         put.await.unwrap();
+    }
+
+    /// Who changed what was set, from what to what, the newest change first.
+    pub async fn changes<T>(&self, about: &str) -> Vec<(String, Option<T>, T)>
+    where
+        T: DeserializeOwned + Send + Unpin + 'static,
+    {
+        let rows: Vec<(String, Option<Json<T>>, Json<T>)> = sqlx::query_as(
+            "SELECT who, before, after FROM admission_audit
+             WHERE event_id = $1 AND about = $2 ORDER BY id DESC",
+        )
+        .bind(self.event.uuid())
+        .bind(about)
+        .fetch_all(&self.pool)
+        .await
+        .unwrap();
+        let plain = |(who, before, after): (_, Option<Json<T>>, Json<T>)| {
+            (who, before.map(|Json(before)| before), after.0)
+        };
+        rows.into_iter().map(plain).collect()
     }
 
     /// Starts a leader in this process, with connections of its own.

@@ -130,9 +130,9 @@ pub async fn change(
         .policies
         .put(event, &policy, &operator.name)
         .await;
-    put.map_err(refusal)?;
+    let before = AdmissionForm::from(put.map_err(refusal)?);
     let now = AdmissionForm::from(policy);
-    let details = json!(now);
+    let details = json!({ "before": before, "after": now });
     edge.note(&operator, "admission_changed", event.to_string(), details)
         .await;
     Ok(Json(now))
