@@ -70,7 +70,7 @@ const MEANINGS: [Meaning; 12] = [
     meaning(
         "brake_refused_share",
         "share refused or failed in one second above which nobody is let in for a second",
-        "the backend refuses some requests always, such as bots' (raise it)",
+        "bursts of refusals are usual (raise it); report no refusals that never end, such as bots'",
     ),
     meaning(
         "brake_redis_ms",
@@ -90,7 +90,7 @@ const MEANINGS: [Meaning; 12] = [
     meaning(
         "lost_after_s",
         "seconds without signals after which they count as lost",
-        "your telemetry comes less often than once a second: twice its interval",
+        "your telemetry is rarer than once a second: twice its interval (the law moves only when it comes)",
     ),
     meaning(
         "blind_end_s",
@@ -163,6 +163,11 @@ impl Constants {
         })
     }
 
+    /// Whether it is one of them in this version.
+    pub fn has(name: &str) -> bool {
+        MEANINGS.iter().any(|one| one.name == name)
+    }
+
     /// All of them, set or not.
     pub fn in_force(&self) -> [InForce; MEANINGS.len()] {
         let (law, usual) = (self.over(Tuning::default()), Tuning::default());
@@ -184,7 +189,7 @@ fn bounded(law: &Tuning, name: &str) -> Bounded {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::control::{AgeCount, Clause, Controller, Policy, Room, Signals};
+    use crate::control::{AgeCount, Clause, Controller, Decision, Mode, Policy, Room, Signals};
 
     fn set(text: &str) -> Constants {
         serde_json::from_str(text).unwrap()
@@ -242,6 +247,10 @@ mod tests {
     }
 
     fn second(law: &mut Controller, s: u64) -> Clause {
+        decide(law, s, &Policy::default()).clause
+    }
+
+    fn decide(law: &mut Controller, s: u64, policy: &Policy) -> Decision {
         let signals = Signals {
             requests: 120.0,
             completed: 120.0,
@@ -259,8 +268,7 @@ mod tests {
             claims: vec![claims],
             stock: None,
         };
-        law.tick(s * 1_000, Some(&signals), &room, &Policy::default())
-            .clause
+        law.tick(s * 1_000, Some(&signals), &room, policy)
     }
 
     fn learned() -> Controller {
@@ -288,6 +296,32 @@ mod tests {
         assert_eq!(second(&mut law, 301), Clause::BrakeRedis);
         law.retune(&Tuning::default()).unwrap();
         assert_ne!(second(&mut law, 302), Clause::BrakeRedis);
+    }
+
+    #[test]
+    fn no_more_are_promised_than_may_come_in_a_second() {
+        let mut law = learned();
+        let narrow = set(r#"{"release_max_per_s": 2}"#);
+        law.retune(&narrow.over(Tuning::default())).unwrap();
+        let manual = Policy {
+            mode: Mode::Manual,
+            rate_per_minute: Some(600.0),
+            ..Policy::default()
+        };
+        for (s, policy) in (301..).zip([Policy::default(), manual]) {
+            let told = decide(&mut law, s, &policy);
+            assert!(told.auto.rate_per_s > 2.0, "{told:?}");
+            assert_eq!((told.release, told.rate_per_s), (2, 2.0));
+            assert_eq!(told.clause, Clause::MaxRate);
+        }
+        let waiting = Room {
+            waiting: 100_000,
+            inside: 2_000,
+            ..Room::default()
+        };
+        let unseen = law.tick(306_000, None, &waiting, &Policy::default());
+        assert_eq!(unseen.clause, Clause::SignalLost);
+        assert!(unseen.rate_per_s <= 1.0, "half of what it was: {unseen:?}");
     }
 
     #[test]
