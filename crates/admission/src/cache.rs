@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use usher_base::redis::{CallError, Redis};
 
-/// A larger value is not one of ours (the law's memory is the largest: 171 kB with the longest claim window).
+/// A larger value is not one of ours (the law's memory is the largest: 171 kB with the
+/// longest claim window).
 const MAX_VALUE_BYTES: usize = 256 * 1024;
 
 /// Writes a value that is gone when nobody writes it anew.

@@ -136,7 +136,7 @@ async fn each_role_may_do_what_the_table_says() {
     let mut entries = audit["data"].as_array().unwrap().iter();
     let paused = entries.find(|entry| entry["action"] == "admission_changed");
     let details = &paused.unwrap()["details"];
-    assert_eq!(details["before"]["mode"], "auto");
+    assert_eq!(details["before"]["mode"], "manual");
     assert_eq!(details["after"]["mode"], "paused");
     let audit = audit.to_string();
     assert!(audit.contains("Olga") && audit.contains("operator_added"));
