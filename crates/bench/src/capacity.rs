@@ -25,7 +25,7 @@ const WORKERS: u32 = 20;
 /// The shortest there is, for fans who do not say that they are done.
 const SESSION: Duration = Duration::from_secs(30);
 /// Of a processor, for the booking node: as much as the fans there are can ask for.
-const USUAL_SHARE: f64 = 0.02;
+const USUAL_SHARE: f64 = 0.08;
 /// Full, halved, full again: seconds from the beginning. Nothing is calibrated, so the
 /// law has to find the capacity first.
 const HALVED_AT: u32 = 270;

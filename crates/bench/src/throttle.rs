@@ -14,7 +14,7 @@ use crate::processes::UsherProcess;
 
 /// One go and one stop. A hold waits for several answers of Redis one after another, and
 /// for each of them it may have to wait a turn.
-const TURN: Duration = Duration::from_millis(10);
+const TURN: Duration = Duration::from_millis(20);
 /// How late the kernel may end a sleep; its usual 50 us would be a third of a small share.
 const SLACK_NS: u64 = 1;
 const PARTS_PER_MILLION: f64 = 1e6;

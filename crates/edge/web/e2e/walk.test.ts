@@ -234,7 +234,7 @@ test('staff find the order of a ticket and let it in once', async () => {
   expect(problems).toEqual([]);
 }, 120_000);
 
-test('an operator signs in, pauses, sets a rate and writes to the line', async () => {
+test('an operator signs in, tries a dry run, sets a rate and makes a key', async () => {
   const { page, problems } = await visitor(browser);
   await page.goto(demo.ready.console_url);
   await page.getByLabel('API key').fill('not-the-key-but-long-enough');
@@ -248,6 +248,14 @@ test('an operator signs in, pauses, sets a rate and writes to the line', async (
     .toMatch(/\d/);
   await expectAccessible(page, 'console');
   await page.getByText('in the last hour', { exact: false }).waitFor();
+
+  for (const dryRun of [true, false]) {
+    await page.getByRole('checkbox', { name: /Dry run/ }).setChecked(dryRun);
+    await page.getByRole('button', { name: 'Apply' }).click();
+    await expect
+      .poll(() => demo.operate('GET', '/admission'), { timeout: PATIENCE_MS })
+      .toMatchObject({ mode: 'auto', dry_run: dryRun });
+  }
 
   await page.getByRole('radio', { name: 'Manual' }).check();
   await page.getByLabel('People per minute').fill('120');
