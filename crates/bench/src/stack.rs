@@ -128,9 +128,11 @@ impl Stack {
         Ok(store.put_settings(event, settings, &schedule).await?)
     }
 
-    /// Another process of this stack, with its servers and keys.
-    pub async fn process(&self, role: &str) -> anyhow::Result<UsherProcess> {
-        UsherProcess::serve(role, &self.settings).await
+    /// Another process of this stack, with its servers and keys, and one setting of its own.
+    pub async fn process(&self, role: &str, own: (&str, &str)) -> anyhow::Result<UsherProcess> {
+        let mut settings = self.settings.clone();
+        settings.push((format!("USHER_{}", own.0), own.1.to_owned()));
+        UsherProcess::serve(role, &settings).await
     }
 
     /// Lets nobody in, or so many a minute.

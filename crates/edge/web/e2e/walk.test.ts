@@ -249,6 +249,7 @@ test('an operator signs in, tries a dry run, sets a rate and makes a key', async
   await expectAccessible(page, 'console');
   await page.getByText('in the last hour', { exact: false }).waitFor();
 
+  await page.getByRole('radio', { name: 'Automatic' }).check();
   for (const dryRun of [true, false]) {
     await page.getByRole('checkbox', { name: /Dry run/ }).setChecked(dryRun);
     await page.getByRole('button', { name: 'Apply' }).click();
